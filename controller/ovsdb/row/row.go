@@ -1,0 +1,175 @@
+package row
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// Kind says what a row configures. Two kinds have names of their own: a port can be tagged by one row and be made by
+// none.
+type Kind uint8
+
+// The kinds of rows, in the order in which they are written: a port needs its bridge.
+const (
+	KindBridge Kind = iota + 1 // a Bridge
+	KindPort                   // a Patch or a Tunnel
+	KindTag                    // a Tag
+)
+
+// String returns the name of the kind: "bridge", "port" or "tag".
+func (k Kind) String() string {
+	switch k {
+	case KindBridge:
+		return "bridge"
+	case KindPort:
+		return "port"
+	case KindTag:
+		return "tag"
+	}
+	return fmt.Sprintf("kind %d", uint8(k))
+}
+
+// Key identifies a row on a host.
+type Key struct {
+	Kind Kind
+	Name string // of the bridge or the port
+}
+
+// String returns "bridge br-int", "port patch-tun", "tag tap123".
+func (k Key) String() string { return k.Kind.String() + " " + k.Name }
+
+// Row is one thing wanted in the database: a Bridge, Patch, Tunnel or Tag. All are values; a row is never changed
+// after it was handed out.
+type Row interface {
+	Key() Key
+}
+
+// Map returns the rows under their keys, the shape a reconcile loop compares. The last of two rows with one key wins.
+func Map(rows ...Row) map[Key]Row {
+	m := make(map[Key]Row, len(rows))
+	for _, r := range rows {
+		m[r.Key()] = r
+	}
+	return m
+}
+
+// Bridge is a bridge that Heddle programs. Fail mode secure comes with it: a bridge must not turn into a learning
+// switch while Heddle is away.
+type Bridge struct {
+	Name string
+	// DatapathType is "system" or "netdev". Empty leaves what is there; a bridge that Heddle did not make keeps
+	// its type in any case, because changing it drops every flow and port number.
+	DatapathType string
+	// Controllers are the OpenFlow targets that lead to Heddle, as in ovs-vsctl(8): "tcp:192.0.2.1:6653". Targets
+	// that others set stay beside them.
+	Controllers []string
+	// Protocols must be spoken; nil stands for DefaultProtocols. Others that are set stay.
+	Protocols []string
+	// OtherConfig holds the keys of other_config that must have these values. Other keys stay.
+	OtherConfig map[string]string
+}
+
+// Key returns the key of the bridge.
+func (b Bridge) Key() Key { return Key{KindBridge, b.Name} }
+
+// DefaultProtocols returns the OpenFlow versions of a bridge whose row names none: the one Heddle speaks, and those
+// that ovs-ofctl(8) tries when it is called without -O.
+func DefaultProtocols() []string { return []string{"OpenFlow10", "OpenFlow13", "OpenFlow14"} }
+
+// DefaultOtherConfig returns the other_config of the bridges Heddle makes: room for the MACs of a large cloud
+// (the default of OVS is 8192).
+func DefaultOtherConfig() map[string]string { return map[string]string{"mac-table-size": "50000"} }
+
+// Patch is one end of a cable between two bridges. The other end is a row of its own.
+type Patch struct {
+	Bridge string
+	Name   string
+	Peer   string
+}
+
+// Key returns the key of the port.
+func (p Patch) Key() Key { return Key{KindPort, p.Name} }
+
+// Cable returns both ends of a patch cable: port a on bridge abridge, port b on bridge bbridge.
+func Cable(abridge, a, bbridge, b string) (Patch, Patch) {
+	return Patch{Bridge: abridge, Name: a, Peer: b}, Patch{Bridge: bbridge, Name: b, Peer: a}
+}
+
+// Tunnel is a port to one other host. Its key comes with each packet (tun_id), so one port serves all networks of
+// its type.
+type Tunnel struct {
+	Bridge string
+	Name   string     // as TunnelName makes it
+	Type   string     // "vxlan", "gre" or "geneve"
+	Local  netip.Addr // source address of the tunnelled packets
+	Remote netip.Addr // the other host
+}
+
+// NewTunnel returns the tunnel port with the name that belongs to its type and remote address.
+func NewTunnel(bridge, typ string, local, remote netip.Addr) Tunnel {
+	return Tunnel{Bridge: bridge, Name: TunnelName(typ, remote), Type: typ, Local: local.Unmap(), Remote: remote.Unmap()}
+}
+
+// Key returns the key of the port.
+func (t Tunnel) Key() Key { return Key{KindPort, t.Name} }
+
+// Options returns Interface.options of the tunnel (ovs-vswitchd.conf.db(5), "Tunnel Options"): key from and to the
+// flow, don't-fragment as the inner MTU leaves room for the header, no packet mark.
+func (t Tunnel) Options() map[string]string {
+	return map[string]string{
+		"df_default": "true", "egress_pkt_mark": "0", "in_key": "flow", "out_key": "flow",
+		"local_ip": t.Local.String(), "remote_ip": t.Remote.String(),
+	}
+}
+
+// DeadVLAN is the tag of a port on br-int whose owner is not known (yet): its frames match no network and are dropped.
+const DeadVLAN = 4095
+
+// Tag is the local VLAN of a port that someone else plugged. Heddle sets it and never makes or deletes the port.
+type Tag struct {
+	Port string
+	VLAN uint16 // 1 to 4095
+}
+
+// Key returns the key of the tag.
+func (t Tag) Key() Key { return Key{KindTag, t.Port} }
+
+// Check returns an error for a row that no database would take, or that would break its host.
+func Check(r Row) error {
+	switch r := r.(type) {
+	case Bridge:
+		if r.DatapathType != "" && r.DatapathType != "system" && r.DatapathType != "netdev" {
+			return fmt.Errorf("%s: datapath type %q is neither system nor netdev", r.Key(), r.DatapathType)
+		}
+		return checkName(r.Key(), r.Name)
+	case Patch:
+		if r.Peer == r.Name || r.Peer == "" {
+			return fmt.Errorf("%s: peer %q", r.Key(), r.Peer)
+		}
+		return checkName(r.Key(), r.Name, r.Bridge)
+	case Tunnel:
+		if !slices.Contains(TunnelTypes(), r.Type) {
+			return fmt.Errorf("%s: tunnel type %q", r.Key(), r.Type)
+		}
+		if !r.Local.IsValid() || !r.Remote.IsValid() || r.Local.Is4() != r.Remote.Is4() {
+			return fmt.Errorf("%s: from %s to %s", r.Key(), r.Local, r.Remote)
+		}
+		return checkName(r.Key(), r.Name, r.Bridge)
+	case Tag:
+		if r.VLAN < 1 || r.VLAN > DeadVLAN {
+			return fmt.Errorf("%s: vlan %d is not in 1 to %d", r.Key(), r.VLAN, DeadVLAN)
+		}
+		return nil
+	}
+	return fmt.Errorf("%T is not a row", r)
+}
+
+func checkName(k Key, names ...string) error {
+	for _, n := range names {
+		if !ValidName(n) {
+			return fmt.Errorf("%s: %q cannot be the name of a port or bridge", k, n)
+		}
+	}
+	return nil
+}
