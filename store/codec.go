@@ -1,0 +1,87 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/heddle-sdn/heddle/store/model"
+)
+
+// load reads the whole backend into a model.
+func load(ctx context.Context, b Backend) (*model.Model, error) {
+	d := NewDecoder()
+	m := &model.Model{}
+	rev, err := b.Load(ctx, func(r Record) error {
+		res, err := d.Decode(r)
+		if err != nil {
+			return err
+		}
+		m = m.With(res)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load store: %w", err)
+	}
+	out := *m
+	out.Rev = rev
+	return &out, nil
+}
+
+// Decoder turns records into resources.
+type Decoder struct {
+	kinds map[string]func() model.Resource
+}
+
+// NewDecoder returns a decoder for every kind that the model knows.
+func NewDecoder() Decoder { return Decoder{model.Kinds()} }
+
+// Decode reads a record. What it does not know entirely, it refuses: a kind or field that another
+// version wrote must not be dropped in silence.
+func (d Decoder) Decode(r Record) (model.Resource, error) {
+	empty, ok := d.kinds[r.Kind]
+	if !ok {
+		return nil, fmt.Errorf("record %s %q: this version of heddle does not know the kind %q; a newer version wrote it", r.Kind, r.Key, r.Kind)
+	}
+	res := empty()
+	dec := json.NewDecoder(bytes.NewReader(r.Value))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(res); err != nil {
+		return nil, fmt.Errorf("record %s %q: %w", r.Kind, r.Key, err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, fmt.Errorf("record %s %q: more than one JSON value", r.Kind, r.Key)
+	}
+	if res.Key() != r.Key {
+		return nil, fmt.Errorf("record %s %q: holds the resource of key %q", r.Kind, r.Key, res.Key())
+	}
+	return res, nil
+}
+
+// encode returns the records that a transaction writes.
+func encode(edits []Edit) ([]Record, error) {
+	records := make([]Record, len(edits))
+	for i, e := range edits {
+		r, err := e.record()
+		if err != nil {
+			return nil, err
+		}
+		records[i] = r
+	}
+	return records, nil
+}
+
+func (e Edit) record() (Record, error) {
+	if e.After == nil {
+		return Record{Kind: e.Before.Kind(), Key: e.Before.Key()}, nil
+	}
+	r := Record{Kind: e.After.Kind(), Key: e.After.Key()}
+	value, err := json.Marshal(e.After)
+	if err != nil {
+		return Record{}, fmt.Errorf("encode %s %q: %w", r.Kind, r.Key, err)
+	}
+	r.Value = value
+	return r, nil
+}
