@@ -1,0 +1,142 @@
+package l2
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/heddle-sdn/heddle/controller/of"
+	"github.com/heddle-sdn/heddle/controller/ovsdb/row"
+	"github.com/heddle-sdn/heddle/controller/pipeline"
+	"github.com/heddle-sdn/heddle/controller/spec"
+	"github.com/heddle-sdn/heddle/store/model"
+)
+
+// Plan is the layer-2 part of a host: its bridges, cables, tunnels, port tags, and the flows of br-int,
+// br-tun and the provider bridges.
+func Plan(m *model.Model, o spec.Observed, s *spec.Spec) error {
+	host, ok := m.Hosts.Get(s.Host)
+	if !ok {
+		return fmt.Errorf("host %s is not known", s.Host)
+	}
+	p := &planner{m: m, o: o, s: s, host: host, is: host.Settings()}
+	p.tunnels = p.wantedTunnels()
+	p.planRows()
+	return p.planFlows()
+}
+
+type planner struct {
+	m       *model.Model
+	o       spec.Observed
+	s       *spec.Spec
+	host    *model.Host
+	is      model.HostSettings
+	tunnels []tunnel
+}
+
+// tunnel is a tunnel from this host to another.
+type tunnel struct {
+	to   string // host
+	kind model.NetworkType
+	row  row.Tunnel
+}
+
+// tunnelTypes are the types in the order their ports are planned.
+var tunnelTypes = [...]model.NetworkType{model.TypeGRE, model.TypeVXLAN, model.TypeGeneve}
+
+// wantedTunnels are those to every other host that speaks a type, once any network is of that type. A
+// full mesh, so that the first port of a network on a host does not wait for OVS to make a device.
+func (p *planner) wantedTunnels() []tunnel {
+	var out []tunnel
+	seen := map[netip.Addr]bool{p.is.EncapIP: true}
+	for _, name := range p.m.Hosts.Sorted() {
+		other, _ := p.m.Hosts.Get(name)
+		remote := other.Settings()
+		if name == p.s.Host || !remote.EncapIP.IsValid() || seen[remote.EncapIP] {
+			continue
+		}
+		seen[remote.EncapIP] = true
+		for _, t := range tunnelTypes {
+			if p.m.TypeInUse(t) && p.is.Speaks(t) && remote.Speaks(t) {
+				out = append(out, tunnel{name, t, row.NewTunnel(row.TunBridge, string(t), p.is.EncapIP, remote.EncapIP)})
+			}
+		}
+	}
+	return out
+}
+
+// hasTunnels reports whether the host has a br-tun at all.
+func (p *planner) hasTunnels() bool { return p.is.EncapIP.IsValid() && len(p.is.EncapTypes) > 0 }
+
+func (p *planner) planRows() {
+	if p.o.Rows == nil {
+		return
+	}
+	p.s.Want(p.bridge(row.IntBridge))
+	if p.hasTunnels() {
+		tun, in := row.Cable(row.IntBridge, row.PatchTun, row.TunBridge, row.PatchInt)
+		p.s.Want(p.bridge(row.TunBridge), tun, in)
+	}
+	for _, t := range p.tunnels {
+		p.s.Want(t.row)
+	}
+	for _, br := range p.providerBridges() {
+		if p.o.Rows.Bridges[br] {
+			onInt, onBridge := row.MappingPorts(br)
+			a, b := row.Cable(row.IntBridge, onInt, br, onBridge)
+			p.s.Want(row.Bridge{Name: br, Controllers: []string{p.o.Rows.Controller}}, a, b)
+		}
+	}
+	for iface := range p.o.Rows.Plugged {
+		p.s.Want(row.Tag{Port: iface, VLAN: pipeline.DeadVLAN})
+	}
+	for _, id := range p.m.NetworksAt(p.s.Host) {
+		network, vlan := p.network(id)
+		for _, port := range p.m.PortsAt(p.s.Host, id) {
+			if iface := p.iface(port.ID); network.AdminUp && port.AdminUp && p.o.Rows.Plugged[iface] != "" {
+				p.s.Want(row.Tag{Port: iface, VLAN: vlan})
+			}
+		}
+	}
+}
+
+func (p *planner) bridge(name string) row.Bridge {
+	return row.Bridge{Name: name, DatapathType: p.is.DatapathType, Controllers: []string{p.o.Rows.Controller},
+		OtherConfig: row.DefaultOtherConfig()}
+}
+
+// providerBridges are the bridges that physical networks are mapped to, sorted, each once.
+func (p *planner) providerBridges() []string {
+	var out []string
+	for _, physnet := range sortedKeys(p.is.BridgeMappings) {
+		if br := p.is.BridgeMappings[physnet]; !slices.Contains(out, br) {
+			out = append(out, br)
+		}
+	}
+	return out
+}
+
+func (p *planner) network(id model.ID) (*model.Network, uint16) {
+	n, _ := p.m.Networks.Get(id)
+	vlan, _ := p.m.VLAN(p.s.Host, id)
+	return n, vlan
+}
+
+// iface returns the interface of a port that is plugged on this host.
+func (p *planner) iface(port model.ID) string {
+	plug, ok := p.m.Plugs.Get(model.PlugKey(port, p.s.Host))
+	if !ok {
+		return ""
+	}
+	return plug.Iface
+}
+
+// pending notes what keeps a network from being whole on this host; the first reason stays.
+func (p *planner) pending(network model.ID, reason, format string, args ...any) {
+	if _, had := p.s.Pending[network]; !had {
+		p.s.Pending[network] = spec.Pending{Reason: reason, Msg: fmt.Sprintf(format, args...)}
+	}
+}
+
+// ofport returns the number of an interface on a connected bridge, 0 if it has none.
+func (p *planner) ofport(bridge, iface string) of.PortNo { return p.o.Ports[bridge][iface].No }
