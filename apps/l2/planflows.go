@@ -207,4 +207,3 @@ func (p *planner) unknown(bridge, port string) *spec.Bridge {
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
