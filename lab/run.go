@@ -1,0 +1,72 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// CommandError is a command that could not be run or did not exit with 0.
+type CommandError struct {
+	Args   []string // the command as it was run
+	Stderr string   // what it said, without the final newline
+	Err    error    // usually an *exec.ExitError
+}
+
+func (e *CommandError) Error() string {
+	s := strings.Join(e.Args, " ")
+	if i := strings.IndexByte(s, '\n'); i >= 0 {
+		s = s[:i] + " …"
+	}
+	s += ": " + e.Err.Error()
+	if e.Stderr != "" {
+		s += ": " + e.Stderr
+	}
+	return s
+}
+
+// Unwrap returns the cause.
+func (e *CommandError) Unwrap() error { return e.Err }
+
+// run runs a command and returns its standard output. The error is a *CommandError.
+func run(cmd *exec.Cmd) ([]byte, error) {
+	var out, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &stderr
+	if err := cmd.Run(); err != nil {
+		return out.Bytes(), &CommandError{Args: cmd.Args, Stderr: strings.TrimSpace(stderr.String()), Err: err}
+	}
+	return out.Bytes(), nil
+}
+
+// command is exec.CommandContext for commands that may fork (nsenter does, to enter a PID
+// namespace): the end of the context ends the whole process group.
+func command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = 2 * time.Second
+	return cmd
+}
+
+// ipBatch runs lines of ip(8) commands in one go, in the caller's network namespace or, with a
+// process, in that of the process.
+func ipBatch(ctx context.Context, in *process, lines []string) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	var cmd *exec.Cmd
+	if in == nil {
+		cmd = command(ctx, "ip", "-batch", "-")
+	} else {
+		cmd = command(ctx, "nsenter", "-t", fmt.Sprint(in.PID), "-n", "ip", "-batch", "-")
+	}
+	cmd.Stdin = strings.NewReader(strings.Join(lines, "\n") + "\n")
+	if _, err := run(cmd); err != nil {
+		return err
+	}
+	return nil
+}
