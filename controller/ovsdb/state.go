@@ -14,6 +14,7 @@ type State struct {
 	Bridges   []*Bridge // by name
 	Managers  []Manager // by target
 
+	root       string // uuid of the Open_vSwitch table's row; empty before ovs-vsctl(8) init
 	bridges    map[string]*Bridge
 	ports      map[string]*Port
 	interfaces map[string]*Interface
