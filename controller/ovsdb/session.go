@@ -2,6 +2,7 @@ package ovsdb
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -78,6 +79,12 @@ func newSession(ctx context.Context, conn net.Conn, opt Options) (*Session, erro
 	defer cancel()
 	s := &Session{remote: conn.RemoteAddr().String(), changed: make(chan struct{}), dirty: true,
 		broken: make(chan error, 1), done: make(chan struct{})}
+	if t, ok := conn.(*tls.Conn); ok {
+		if err := t.HandshakeContext(ctx); err != nil {
+			_ = conn.Close()
+			return nil, fmt.Errorf("tls: %w", err)
+		}
+	}
 	if err := s.connect(ctx, conn, opt); err != nil {
 		return nil, err
 	}

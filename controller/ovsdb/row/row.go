@@ -1,6 +1,7 @@
 package row
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -13,7 +14,7 @@ type Kind uint8
 // The kinds of rows, in the order in which they are written: a port needs its bridge.
 const (
 	KindBridge Kind = iota + 1 // a Bridge
-	KindPort                   // a Patch or a Tunnel
+	KindPort                   // a Patch, a Tunnel or a Port
 	KindTag                    // a Tag
 )
 
@@ -39,8 +40,8 @@ type Key struct {
 // String returns "bridge br-int", "port patch-tun", "tag tap123".
 func (k Key) String() string { return k.Kind.String() + " " + k.Name }
 
-// Row is one thing wanted in the database: a Bridge, Patch, Tunnel or Tag. All are values; a row is never changed
-// after it was handed out.
+// Row is one thing in the database: a Bridge, Patch, Tunnel or Tag, or a Port that is found but never wanted. All are
+// values; a row is never changed after it was handed out.
 type Row interface {
 	Key() Key
 }
@@ -54,17 +55,20 @@ func Map(rows ...Row) map[Key]Row {
 	return m
 }
 
-// Bridge is a bridge that Heddle programs. Fail mode secure comes with it: a bridge must not turn into a learning
-// switch while Heddle is away.
+// Bridge is a bridge that Heddle programs.
 type Bridge struct {
 	Name string
+	// FailMode is what was found. Wanted is always "secure", and empty stands for it: a bridge must not turn into a
+	// learning switch while Heddle is away.
+	FailMode string
 	// DatapathType is "system" or "netdev". Empty leaves what is there; a bridge that Heddle did not make keeps
 	// its type in any case, because changing it drops every flow and port number.
 	DatapathType string
 	// Controllers are the OpenFlow targets that lead to Heddle, as in ovs-vsctl(8): "tcp:192.0.2.1:6653". Targets
-	// that others set stay beside them.
+	// that others set stay beside them. A target that was found with other timing than Heddle's has a remark.
 	Controllers []string
-	// Protocols must be spoken; nil stands for DefaultProtocols. Others that are set stay.
+	// Protocols must be spoken; others that are set stay. A bridge that Heddle makes with nil gets DefaultProtocols,
+	// one that is there must speak OpenFlow13.
 	Protocols []string
 	// OtherConfig holds the keys of other_config that must have these values. Other keys stay.
 	OtherConfig map[string]string
@@ -123,22 +127,87 @@ func (t Tunnel) Options() map[string]string {
 	}
 }
 
+// Port is a port of Heddle's that was found in a shape Heddle does not give one: altered by hand. It equals nothing.
+type Port struct {
+	Bridge  string
+	Name    string
+	Type    string
+	Options string // as ovs-vsctl(8) shows them
+}
+
+// Key returns the key of the port.
+func (p Port) Key() Key { return Key{KindPort, p.Name} }
+
 // DeadVLAN is the tag of a port on br-int whose owner is not known (yet): its frames match no network and are dropped.
 const DeadVLAN = 4095
 
-// Tag is the local VLAN of a port that someone else plugged. Heddle sets it and never makes or deletes the port.
+// Tag is the local VLAN of a port that someone else plugged into br-int. Heddle sets it and never makes or deletes the
+// port. A port with an iface-id that no Tag is wanted for gets DeadVLAN.
 type Tag struct {
 	Port string
-	VLAN uint16 // 1 to 4095
+	VLAN uint16 // 1 to 4094; 0 is found on a port that is no access port
+	// IfaceID is the external_ids:iface-id the port must have for the tag: with another one it is someone else's port
+	// that took the name, and gets DeadVLAN. Empty accepts any.
+	IfaceID string
 }
 
 // Key returns the key of the tag.
 func (t Tag) Key() Key { return Key{KindTag, t.Port} }
 
+// Equal reports whether a row that was found is as wanted. What others added to a bridge is no difference.
+func Equal(want, have Row) bool {
+	switch w := want.(type) {
+	case Bridge:
+		h, ok := have.(Bridge)
+		return ok && w.Name == h.Name &&
+			cmp.Or(w.FailMode, "secure") == cmp.Or(h.FailMode, "secure") &&
+			(w.DatapathType == "" || h.DatapathType == "" || w.DatapathType == h.DatapathType) &&
+			sameSet(w.Controllers, h.Controllers) &&
+			len(MissingProtocols(w, h.Protocols)) == 0 &&
+			containsMap(h.OtherConfig, w.OtherConfig)
+	case Tag:
+		h, ok := have.(Tag)
+		return ok && w.Port == h.Port && w.VLAN == h.VLAN && (w.IfaceID == "" || w.IfaceID == h.IfaceID)
+	case Patch, Tunnel:
+		return want == have
+	}
+	return false
+}
+
+// MissingProtocols returns the protocols that a bridge must speak and does not. A bridge where none is set speaks all.
+func MissingProtocols(want Bridge, have []string) []string {
+	if len(have) == 0 {
+		return nil
+	}
+	must := want.Protocols
+	if must == nil {
+		must = []string{"OpenFlow13"}
+	}
+	return slices.DeleteFunc(slices.Clone(must), func(p string) bool { return slices.Contains(have, p) })
+}
+
+func sameSet(a, b []string) bool { return containsAll(a, b) && containsAll(b, a) }
+
+func containsAll(all, some []string) bool {
+	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
+}
+
+func containsMap(all, some map[string]string) bool {
+	for k, v := range some {
+		if w, ok := all[k]; !ok || v != w {
+			return false
+		}
+	}
+	return true
+}
+
 // Check returns an error for a row that no database would take, or that would break its host.
 func Check(r Row) error {
 	switch r := r.(type) {
 	case Bridge:
+		if r.FailMode != "" && r.FailMode != "secure" {
+			return fmt.Errorf("%s: fail mode %q", r.Key(), r.FailMode)
+		}
 		if r.DatapathType != "" && r.DatapathType != "system" && r.DatapathType != "netdev" {
 			return fmt.Errorf("%s: datapath type %q is neither system nor netdev", r.Key(), r.DatapathType)
 		}
@@ -157,12 +226,12 @@ func Check(r Row) error {
 		}
 		return checkName(r.Key(), r.Name, r.Bridge)
 	case Tag:
-		if r.VLAN < 1 || r.VLAN > DeadVLAN {
-			return fmt.Errorf("%s: vlan %d is not in 1 to %d", r.Key(), r.VLAN, DeadVLAN)
+		if r.VLAN < 1 || r.VLAN >= DeadVLAN {
+			return fmt.Errorf("%s: vlan %d is not in 1 to %d", r.Key(), r.VLAN, DeadVLAN-1)
 		}
 		return nil
 	}
-	return fmt.Errorf("%T is not a row", r)
+	return fmt.Errorf("%T cannot be wanted", r)
 }
 
 func checkName(k Key, names ...string) error {
