@@ -16,6 +16,8 @@ import (
 // whose cable is missing gets no plan: it keeps the flows it has.
 func (p *planner) planFlows() error {
 	nets := p.hostNetworks()
+	p.s.Needs[row.IntBridge] = true
+	p.s.Needs[row.TunBridge] = p.hasTunnels()
 	if p.o.Ports[row.IntBridge] != nil {
 		if err := p.put(row.IntBridge, &pipeline.Int, p.intBridge(nets)); err != nil {
 			return err
@@ -27,6 +29,7 @@ func (p *planner) planFlows() error {
 		}
 	}
 	for _, br := range p.providerBridges() {
+		p.s.Needs[br] = p.o.Rows != nil && p.o.Rows.Bridges[br]
 		if p.o.Ports[br] != nil {
 			if err := p.put(br, &pipeline.Ext, p.extBridge(br, nets)); err != nil {
 				return err

@@ -125,3 +125,15 @@ func exact(m of.FieldMatch) of.Value {
 	}
 	return m.Mask
 }
+
+// Of returns the pipeline of a bridge by the bridge's name; bridges other than br-int and br-tun are
+// provider bridges.
+func Of(bridge string) *Pipeline {
+	switch bridge {
+	case Int.Bridge:
+		return &Int
+	case Tun.Bridge:
+		return &Tun
+	}
+	return &Ext
+}

@@ -173,12 +173,14 @@ func (p *Plug) Key() string { return PlugKey(p.Port, p.Host) }
 func (p *Plug) put(m *Model) {
 	m.Plugs = m.Plugs.With(p.Key(), p)
 	m.plugsByPort = m.plugsByPort.with(string(p.Port), p.Key())
+	m.plugsByHost = m.plugsByHost.with(p.Host, p.Key())
 	m.plugsByNetHost = m.plugsByNetHost.with(VLANKey(p.Host, p.Network), string(p.Port))
 }
 
 func (p *Plug) drop(m *Model) {
 	m.Plugs = m.Plugs.Without(p.Key())
 	m.plugsByPort = m.plugsByPort.without(string(p.Port), p.Key())
+	m.plugsByHost = m.plugsByHost.without(p.Host, p.Key())
 	m.plugsByNetHost = m.plugsByNetHost.without(VLANKey(p.Host, p.Network), string(p.Port))
 }
 

@@ -21,6 +21,7 @@ type Model struct {
 	subnetsByNetwork Index              // network id → subnet ids
 	portsByNetwork   Index              // network id → port ids
 	plugsByPort      Index              // port id → plug keys
+	plugsByHost      Index              // host → plug keys
 	plugsByNetHost   Index              // VLANKey → port ids plugged there
 	vlansByNetwork   Index              // network id → hosts
 	networksByHost   Index              // host → network ids that have a local VLAN there
@@ -68,6 +69,9 @@ func (m *Model) PortsOf(network ID) []*Port {
 
 // PlugsOf returns where a port is plugged, by host.
 func (m *Model) PlugsOf(port ID) []*Plug { return resolve(m.Plugs, m.plugsByPort.Of(string(port))) }
+
+// PlugsAt returns the plugs on a host, by port.
+func (m *Model) PlugsAt(host string) []*Plug { return resolve(m.Plugs, m.plugsByHost.Of(host)) }
 
 // PortsAt returns the ports of a network that are plugged on a host, by id.
 func (m *Model) PortsAt(host string, network ID) []*Port {

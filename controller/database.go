@@ -1,0 +1,157 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strconv"
+	"sync"
+
+	"github.com/heddle-sdn/heddle/controller/event"
+	"github.com/heddle-sdn/heddle/controller/ovsdb"
+	"github.com/heddle-sdn/heddle/controller/ovsdb/row"
+	"github.com/heddle-sdn/heddle/controller/reconcile"
+)
+
+// targetOVSDB names the OVSDB among a host's targets; bridges go by their own names.
+const targetOVSDB = "ovsdb"
+
+// ServeHost owns the session of a host's OVSDB until it ends. It is an [ovsdb.Handler]. The host joins
+// by this: what it says of itself makes it known.
+func (c *Controller) ServeHost(ctx context.Context, s *ovsdb.Session) {
+	c.serveHost(ctx, s, "")
+}
+
+// ServeDialledHost is the [ovsdb.Handler] of an OVSDB that Heddle dials because a host names it.
+func (c *Controller) ServeDialledHost(name string) ovsdb.Handler {
+	return func(ctx context.Context, s *ovsdb.Session) { c.serveHost(ctx, s, name) }
+}
+
+func (c *Controller) serveHost(ctx context.Context, s *ovsdb.Session, name string) {
+	log := c.cfg.Log.WithField("remote", s.RemoteAddr())
+	h, err := c.join(ctx, s, name)
+	if err != nil {
+		log.WithError(err).Error("host cannot join")
+		return
+	}
+	d := &database{h: h, session: s}
+	d.loop = reconcile.NewLoop[row.Key, row.Row](s, d.want)
+	d.loop.Resync = c.cfg.Resync
+	d.loop.Report = newReporter(h, targetOVSDB, h.log, rowText).report
+	h.open(d)
+	defer h.closed(d)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	wg.Go(func() { d.follow(ctx) })
+	_ = d.loop.Run(ctx) // ends with the session
+	cancel()
+	wg.Wait()
+}
+
+// join waits until the host has a name, stores what it says, and returns the running host.
+func (c *Controller) join(ctx context.Context, s *ovsdb.Session, name string) (*host, error) {
+	for {
+		changed := s.Changed()
+		if id := s.Identity(); name == "" {
+			name = id.Name
+		}
+		if name != "" {
+			break
+		}
+		c.cfg.Log.WithField("remote", s.RemoteAddr()).Warn("host has no name: set external_ids:hostname or system-id in its Open_vSwitch table")
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-s.Done():
+			return nil, s.Err()
+		case <-changed:
+		}
+	}
+	if err := c.cfg.Facts.Said(ctx, name, said(s.Identity())); err != nil {
+		return nil, err
+	}
+	for {
+		changed := c.ownersChanged()
+		if h := c.host(name); h != nil {
+			return h, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-changed:
+		}
+	}
+}
+
+// follow stores what the host says and plans anew whenever its OVSDB changes.
+func (d *database) follow(ctx context.Context) {
+	for {
+		changed := d.session.Changed()
+		if err := d.h.c.cfg.Facts.Said(ctx, d.h.name, said(d.session.Identity())); err != nil && ctx.Err() == nil {
+			d.h.log.WithError(err).Warn("what the host says cannot be stored; tried again with its next change")
+		}
+		d.h.c.notice()
+		d.h.wake()
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.session.Done():
+			return
+		case <-changed:
+			d.loop.Verify()
+		}
+	}
+}
+
+func (h *host) open(d *database) {
+	h.mu.Lock()
+	old := h.db
+	h.db = d
+	h.mu.Unlock()
+	if old != nil {
+		h.log.WithError(errReplaced).Info("older OVSDB session closed")
+		_ = old.session.Close()
+	}
+	id := d.session.Identity()
+	var problems []string
+	for _, p := range id.Problems {
+		problems = append(problems, p.Error())
+	}
+	h.c.board.connected(h.name, targetOVSDB, true)
+	h.c.cfg.Events.Append(h.name, event.HostUp{Remote: d.session.RemoteAddr(), OVS: id.OVSVersion, Problems: problems})
+	h.log.WithField("remote", d.session.RemoteAddr()).Info("host connected")
+}
+
+func (h *host) closed(d *database) {
+	h.mu.Lock()
+	current := h.db == d
+	if current {
+		h.db = nil
+	}
+	h.mu.Unlock()
+	if !current {
+		return
+	}
+	err := d.session.Err()
+	if err == nil {
+		err = errors.New("shut down")
+	}
+	h.c.board.connected(h.name, targetOVSDB, false)
+	h.c.cfg.Events.Append(h.name, event.HostDown{Cause: err.Error()})
+	h.log.WithField("cause", err.Error()).Info("host disconnected")
+	h.wake()
+}
+
+// openFlowTarget is how the bridges of a host reach Heddle: at the address that its OVSDB reached.
+func (c *Controller) openFlowTarget(s *ovsdb.Session) string {
+	scheme := "tcp:"
+	if c.cfg.OpenFlowTLS {
+		scheme = "ssl:"
+	}
+	at, _, err := net.SplitHostPort(s.LocalAddr())
+	if err != nil {
+		return ""
+	}
+	return scheme + net.JoinHostPort(at, strconv.Itoa(c.cfg.OpenFlowPort))
+}

@@ -1,0 +1,192 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/heddle-sdn/heddle/controller/of"
+	"github.com/heddle-sdn/heddle/controller/ovsdb"
+	"github.com/heddle-sdn/heddle/controller/ovsdb/row"
+	"github.com/heddle-sdn/heddle/controller/reconcile"
+	"github.com/heddle-sdn/heddle/controller/spec"
+	"github.com/heddle-sdn/heddle/store/model"
+)
+
+// host observes and plans one host.
+type host struct {
+	c    *Controller
+	name string
+	log  *logrus.Entry
+	stop context.CancelFunc // ends run
+
+	kick chan struct{}
+	plan atomic.Pointer[plan] // newest; nil until the first
+
+	mu      sync.Mutex
+	db      *database          // nil while the OVSDB is not connected
+	bridges map[string]*bridge // connected, by name
+}
+
+func newHost(c *Controller, name string) *host {
+	return &host{c: c, name: name, log: c.cfg.Log.WithField("host", name), kick: make(chan struct{}, 1), bridges: map[string]*bridge{}}
+}
+
+// wake asks for a new plan.
+func (h *host) wake() {
+	select {
+	case h.kick <- struct{}{}:
+	default:
+	}
+}
+
+// run plans whenever something changed, until ctx ends. After a plan it rests as long as the plan
+// took: under a flood of changes planning takes at most half of one core, and no change waits for
+// more than one rest.
+func (h *host) run(ctx context.Context) {
+	rest := time.NewTimer(0)
+	defer rest.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-h.kick:
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-rest.C:
+		}
+		rest.Reset(h.replan(ctx))
+	}
+}
+
+// replan stores what was observed, plans, and wakes the loops. It returns how long that took.
+func (h *host) replan(ctx context.Context) time.Duration {
+	h.storeFacts(ctx)
+	start := time.Now()
+	m := h.c.cfg.Store.Snapshot()
+	o := h.observe(m)
+	p := newPlan(h.plan.Load(), m, o, h.name, h.c.cfg.Planners)
+	h.plan.Store(p)
+	took := time.Since(start)
+	h.c.cfg.Metrics.Planned(h.name, took)
+	if p.err != nil {
+		h.log.WithError(p.err).WithField("rev", m.Rev).Error("host cannot be planned; nothing is changed")
+	} else {
+		h.c.board.planned(h.name, p.spec)
+	}
+	for _, l := range h.loops() {
+		l.Kick()
+	}
+	return took
+}
+
+// storeFacts stores what the OVSDB says; while it is not connected, what it said last stays true.
+func (h *host) storeFacts(ctx context.Context) {
+	db := h.database()
+	if db == nil {
+		return
+	}
+	ifaces := map[model.ID]string{}
+	for _, p := range db.session.State().Plugged(row.IntBridge) {
+		ifaces[model.ID(p.IfaceID)] = p.Interface
+	}
+	if db.session.Err() != nil {
+		return // the state may be of before the end; unknown is not empty
+	}
+	if err := h.c.cfg.Facts.Plugged(ctx, h.name, ifaces); err != nil && ctx.Err() == nil {
+		h.log.WithError(err).Warn("plugged ports cannot be stored; tried again with the next change")
+	}
+}
+
+func (h *host) observe(m *model.Model) spec.Observed {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	o := spec.Observed{Ports: map[string]map[string]of.Port{}}
+	for name, b := range h.bridges {
+		o.Ports[name] = b.sw.Ports()
+	}
+	if h.db != nil {
+		o.Rows = h.db.observe()
+	}
+	return o
+}
+
+func (h *host) database() *database {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.db
+}
+
+// kicker is a reconcile loop of any target.
+type kicker interface {
+	Kick()
+	Verify()
+}
+
+func (h *host) loops() []kicker {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var out []kicker
+	if h.db != nil {
+		out = append(out, h.db.loop)
+	}
+	for _, b := range h.bridges {
+		if b.loop != nil {
+			out = append(out, b.loop)
+		}
+	}
+	return out
+}
+
+// database is the connected OVSDB of a host.
+type database struct {
+	h       *host
+	session *ovsdb.Session
+	loop    *reconcile.Loop[row.Key, row.Row]
+}
+
+var errNoPlan = errors.New("the host is not planned yet")
+
+// observe tells the planners what the OVSDB says.
+func (d *database) observe() *spec.Rows {
+	state := d.session.State()
+	rows := &spec.Rows{Controller: d.h.c.openFlowTarget(d.session), Bridges: map[string]bool{}, Plugged: map[string]string{}}
+	for _, b := range state.Bridges {
+		rows.Bridges[b.Name] = true
+	}
+	for _, p := range state.Plugged(row.IntBridge) {
+		rows.Plugged[p.Interface] = p.IfaceID
+	}
+	return rows
+}
+
+// want returns the rows of the newest plan. A plan made without the OVSDB has none, and is no plan
+// for it.
+func (d *database) want() (reconcile.Want[row.Key, row.Row], error) {
+	p := d.h.plan.Load()
+	switch {
+	case p == nil:
+		return reconcile.Want[row.Key, row.Row]{}, errNoPlan
+	case p.err != nil:
+		return reconcile.Want[row.Key, row.Row]{}, p.err
+	case !p.hasRows:
+		return reconcile.Want[row.Key, row.Row]{}, errNoPlan
+	}
+	return p.rows, nil
+}
+
+// said are the settings in an OVSDB's external_ids.
+func said(id ovsdb.Identity) model.HostSettings {
+	s := model.HostSettings{EncapIP: id.EncapIP, BridgeMappings: maps.Clone(id.BridgeMappings), Gateway: id.Gateway, DatapathType: id.DatapathType}
+	for _, t := range id.EncapTypes {
+		s.EncapTypes = append(s.EncapTypes, model.NetworkType(t))
+	}
+	return s
+}

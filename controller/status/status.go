@@ -1,0 +1,163 @@
+// Package status derives what users see of an object's state: nothing of it is stored. A port is
+// ACTIVE when every host concerned has confirmed, by a barrier, a revision in which the port is as
+// asked; a port that is not ACTIVE says why.
+package status
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/heddle-sdn/heddle/controller/spec"
+	"github.com/heddle-sdn/heddle/store/model"
+)
+
+// The states of ports and networks (Networking API v2.0, "status").
+const (
+	Active = "ACTIVE"
+	Build  = "BUILD"
+	Down   = "DOWN"
+)
+
+// Reason is why a condition does not hold, for programs.
+type Reason string
+
+// The reasons. Those of [spec.Pending] are used as they are: PatchPortMissing, TunnelPortMissing,
+// PortNotOnSwitch, PhysnetMissing.
+const (
+	AdminDown    Reason = "AdminDown"    // admin_state_up of the port or its network is false
+	NoSuchHost   Reason = "NoSuchHost"   // binding:host_id names a host that never joined
+	NotPlugged   Reason = "NotPlugged"   // no host has an interface with the port's id
+	HostDown     Reason = "HostDown"     // the OVSDB of the port's host is not connected
+	SwitchDown   Reason = "SwitchDown"   // a bridge of the port's host is not connected
+	FlowsPending Reason = "FlowsPending" // a host has not confirmed the revision yet
+	ApplyFailed  Reason = "ApplyFailed"  // a host refused, or broke down half way
+)
+
+// Condition is one step on the way of a port to ACTIVE.
+type Condition struct {
+	Type   string `json:"type"` // "Bound", "Connected", "Realized", "Whole"
+	OK     bool   `json:"ok"`
+	Reason Reason `json:"reason,omitempty"`
+	Msg    string `json:"message,omitempty"`
+	Host   string `json:"host,omitempty"`
+}
+
+// Port is the state of a port.
+type Port struct {
+	Status     string      `json:"status"`
+	Host       string      `json:"host,omitempty"` // its home
+	Conditions []Condition `json:"conditions"`
+}
+
+// Target is what a host's bridge or database last reported.
+type Target struct {
+	Connected bool      `json:"connected"`
+	Rev       uint64    `json:"rev"` // newest revision that it confirmed
+	At        time.Time `json:"at"`  // when
+	Err       string    `json:"error,omitempty"`
+}
+
+// Host is what is known of a host's state. It is a value that is replaced, never changed.
+type Host struct {
+	Name    string                    `json:"name"`
+	OVSDB   bool                      `json:"ovsdb"`   // its OVSDB is, or was, connected: it has one
+	Targets map[string]Target         `json:"targets"` // "ovsdb" and the bridges, by name
+	Pending map[model.ID]spec.Pending `json:"-"`       // what keeps networks from being whole there
+}
+
+// Confirmed returns the newest revision that all targets of the host hold, and the first target, by
+// name, that keeps it there.
+func (h Host) Confirmed() (rev uint64, last string) {
+	for name, t := range h.Targets {
+		if last == "" || t.Rev < rev || t.Rev == rev && name < last {
+			rev, last = t.Rev, name
+		}
+	}
+	return rev, last
+}
+
+// Down returns a target that is not connected, the first by name; empty if all are.
+func (h Host) Down() string {
+	down := ""
+	for name, t := range h.Targets {
+		if !t.Connected && (down == "" || name < down) {
+			down = name
+		}
+	}
+	return down
+}
+
+// View is the state of all hosts at one moment.
+type View map[string]Host
+
+// Port derives the state of a port.
+func (v View) Port(m *model.Model, p *model.Port) Port {
+	if network, ok := m.Networks.Get(p.Network); !p.AdminUp || ok && !network.AdminUp {
+		return Port{Status: Down, Conditions: []Condition{{Type: "Bound", Reason: AdminDown, Msg: "admin_state_up of the port or of its network is false"}}}
+	}
+	home := m.HostOf(p)
+	if home == nil {
+		return Port{Status: Down, Conditions: []Condition{unplugged(m, p)}}
+	}
+	out := Port{Status: Active, Host: home.Host, Conditions: []Condition{{Type: "Bound", OK: true, Host: home.Host}}}
+	add := func(status string, c Condition) {
+		out.Conditions = append(out.Conditions, c)
+		if !c.OK && out.Status == Active {
+			out.Status = status
+		}
+	}
+	add(Down, v.connected(home.Host))
+	rev := max(p.Rev, home.Rev)
+	if vlan, ok := m.VLANs.Get(model.VLANKey(home.Host, p.Network)); ok {
+		rev = max(rev, vlan.Rev)
+	}
+	for _, host := range m.HostsOf(p.Network) {
+		// A host that is away is not waited for: it gets everything when it is back, and must not
+		// hold up the ports of others.
+		if h, known := v[host]; host == home.Host || known && h.Down() == "" {
+			add(Build, v.confirmed(host, rev))
+		}
+	}
+	if why, waits := v[home.Host].Pending[p.Network]; waits {
+		add(Build, Condition{Type: "Whole", Reason: Reason(why.Reason), Msg: why.Msg, Host: home.Host})
+	}
+	return out
+}
+
+func unplugged(m *model.Model, p *model.Port) Condition {
+	c := Condition{Type: "Bound", Reason: NotPlugged, Host: p.BindingHost, Msg: "no host has an interface with external_ids:iface-id=" + string(p.ID)}
+	if _, ok := m.Hosts.Get(p.BindingHost); p.BindingHost != "" && !ok {
+		c.Reason, c.Msg = NoSuchHost, fmt.Sprintf("binding:host_id is %s, and no such host has joined", p.BindingHost)
+	}
+	return c
+}
+
+func (v View) connected(host string) Condition {
+	c := Condition{Type: "Connected", Host: host}
+	h, known := v[host]
+	switch down := h.Down(); {
+	case !known || len(h.Targets) == 0:
+		c.Reason, c.Msg = HostDown, "host "+host+" is not connected"
+	case down == "ovsdb":
+		c.Reason, c.Msg = HostDown, "the OVSDB of host "+host+" is not connected: ovs-vsctl get-manager there"
+	case down != "":
+		c.Reason, c.Msg = SwitchDown, fmt.Sprintf("bridge %s of host %s is not connected: is ovs-vswitchd running, and what does ovs-vsctl show say of its controller?", down, host)
+	default:
+		c.OK = true
+	}
+	return c
+}
+
+func (v View) confirmed(host string, rev uint64) Condition {
+	c := Condition{Type: "Realized", Host: host}
+	got, last := v[host].Confirmed()
+	switch err := v[host].Targets[last].Err; {
+	case got >= rev:
+		c.OK = true
+	case err != "":
+		c.Reason, c.Msg = ApplyFailed, fmt.Sprintf("%s of host %s: %s", last, host, err)
+	default:
+		c.Reason, c.Msg = FlowsPending, fmt.Sprintf("%s of host %s has confirmed revision %d, the port needs %d", last, host, got, rev)
+	}
+	return c
+}
