@@ -29,6 +29,8 @@ var (
 	// ErrUncertain is wrapped by a Backend when a commit failed and may nevertheless be found after
 	// a restart. The store then refuses every further update: going on could contradict it.
 	ErrUncertain = errors.New("outcome of the last commit is unknown; restart to load what is stored")
+	// ErrNewerVersion is wrapped when what is stored was written by a newer Heddle.
+	ErrNewerVersion = errors.New("written by a newer version of heddle")
 	// ErrClosed is returned by updates of a store that was closed.
 	ErrClosed = errors.New("store is closed")
 )

@@ -43,7 +43,7 @@ func NewDecoder() Decoder { return Decoder{model.Kinds()} }
 func (d Decoder) Decode(r Record) (model.Resource, error) {
 	empty, ok := d.kinds[r.Kind]
 	if !ok {
-		return nil, fmt.Errorf("record %s %q: this version of heddle does not know the kind %q; a newer version wrote it", r.Kind, r.Key, r.Kind)
+		return nil, fmt.Errorf("record %q of kind %q, which is not known here: %w", r.Key, r.Kind, ErrNewerVersion)
 	}
 	res := empty()
 	dec := json.NewDecoder(bytes.NewReader(r.Value))
