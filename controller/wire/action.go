@@ -1,0 +1,204 @@
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/heddle-sdn/heddle/controller/of"
+)
+
+// ErrAction says that an action stands where it must not, or holds what the protocol cannot say.
+var ErrAction = errors.New("action cannot be encoded")
+
+// Types of actions (ofp_action_type, OpenFlow 1.3.5 §7.2.5).
+const (
+	actOutput       = 0
+	actSetMPLSTTL   = 15
+	actDecMPLSTTL   = 16
+	actPushVLAN     = 17
+	actPopVLAN      = 18
+	actPushMPLS     = 19
+	actPopMPLS      = 20
+	actSetQueue     = 21
+	actGroup        = 22
+	actSetTTL       = 23
+	actDecTTL       = 24
+	actSetField     = 25
+	actExperimenter = 0xffff
+)
+
+// AppendActions appends actions without any instruction around them, as groups and packet-outs hold them.
+func AppendActions(dst []byte, actions []of.Action) ([]byte, error) {
+	start := len(dst)
+	var err error
+	for _, a := range actions {
+		if dst, err = appendAction(dst, a); err != nil {
+			return dst[:start], err
+		}
+	}
+	return dst, nil
+}
+
+// appendAction appends one plain action. An instruction gives errInstruction and leaves dst as it was.
+func appendAction(dst []byte, action of.Action) ([]byte, error) {
+	switch a := action.(type) {
+	case of.Output:
+		dst = put32(append(dst, 0, actOutput, 0, 16), uint32(a.Port))
+		return append(dst, byte(a.MaxLen>>8), byte(a.MaxLen), 0, 0, 0, 0, 0, 0), nil
+	case of.SetField:
+		return appendSetField(dst, a)
+	case of.PopVLAN:
+		return append(dst, 0, actPopVLAN, 0, 8, 0, 0, 0, 0), nil
+	case of.PushVLAN:
+		return append(dst, 0, actPushVLAN, 0, 8, byte(a.EthType>>8), byte(a.EthType), 0, 0), nil
+	case of.Group:
+		return put32(append(dst, 0, actGroup, 0, 8), uint32(a.ID)), nil
+	case of.SetQueue:
+		return put32(append(dst, 0, actSetQueue, 0, 8), a.Queue), nil
+	case of.SetTTL:
+		return append(dst, 0, actSetTTL, 0, 8, a.TTL, 0, 0, 0), nil
+	case of.DecTTL:
+		if len(a.Controllers) == 0 {
+			return append(dst, 0, actDecTTL, 0, 8, 0, 0, 0, 0), nil
+		}
+		return appendDecTTLIDs(dst, a)
+	case of.PushMPLS:
+		return append(dst, 0, actPushMPLS, 0, 8, byte(a.EthType>>8), byte(a.EthType), 0, 0), nil
+	case of.PopMPLS:
+		return append(dst, 0, actPopMPLS, 0, 8, byte(a.EthType>>8), byte(a.EthType), 0, 0), nil
+	case of.SetMPLSTTL:
+		return append(dst, 0, actSetMPLSTTL, 0, 8, a.TTL, 0, 0, 0), nil
+	case of.DecMPLSTTL:
+		return append(dst, 0, actDecMPLSTTL, 0, 8, 0, 0, 0, 0), nil
+	case of.Unknown:
+		if a.Instruction {
+			return dst, errInstruction
+		}
+		return appendUnknown(dst, a)
+	case of.Meter, of.ClearActions, of.WriteActions, of.WriteMetadata, of.GotoTable:
+		return dst, errInstruction
+	default:
+		return appendNicira(dst, action)
+	}
+}
+
+// errInstruction says that appendAction was given an instruction; where that is a mistake, callers see this text.
+var errInstruction = fmt.Errorf("%w: an instruction among plain actions", ErrAction)
+
+func appendUnknown(dst []byte, a of.Unknown) ([]byte, error) {
+	if n := len(a.Bytes); n < 8 || n%8 != 0 || n != int(binary.BigEndian.Uint16(a.Bytes[2:])) {
+		return dst, fmt.Errorf("%w: %d unknown bytes do not hold their own length", ErrAction, n)
+	}
+	return append(dst, a.Bytes...), nil
+}
+
+func appendSetField(dst []byte, a of.SetField) ([]byte, error) {
+	if !a.Field.Known() {
+		return dst, fmt.Errorf("encode set_field: %w: %s", ErrField, a.Field)
+	}
+	r := &rows[a.Field]
+	if !a.Mask.IsZero() && a.Mask != r.full {
+		return appendRegLoad2(dst, a.Field, a.Value, a.Mask)
+	}
+	start := len(dst)
+	dst = appendTLV(append(dst, 0, actSetField, 0, 0), r, a.Value, of.Value{})
+	dst = pad8(dst, start)
+	dst[start+3] = byte(len(dst) - start)
+	return dst, nil
+}
+
+// DecodeActions reads actions until b ends. Those it does not know become of.Unknown.
+func DecodeActions(b []byte) ([]of.Action, error) {
+	c := NewCursor(b, "actions")
+	return decodeActions(&c, nil), c.err
+}
+
+func decodeActions(c *Cursor, actions []of.Action) []of.Action {
+	for c.Len() > 0 {
+		a := decodeAction(c)
+		if c.err != nil {
+			return nil
+		}
+		actions = append(actions, a)
+	}
+	return actions
+}
+
+func decodeAction(c *Cursor) of.Action {
+	raw := c.buf
+	kind, length := c.U16(), int(c.U16())
+	if c.err == nil && (length < 8 || length%8 != 0) {
+		c.Fail(ErrLength)
+	}
+	body := c.Sub(length-4, "action")
+	if c.Join(&body); c.err != nil {
+		return nil
+	}
+	if a := decodeKnownAction(kind, length, body); a != nil {
+		return a
+	}
+	return of.Unknown{Bytes: append([]byte(nil), raw[:length]...)}
+}
+
+// decodeKnownAction is nil for an action that has no type, or that holds what its type cannot express.
+func decodeKnownAction(kind uint16, length int, c Cursor) of.Action {
+	if kind == actExperimenter {
+		if c.U32() != of.ExperimenterNicira {
+			return nil
+		}
+		return decodeNicira(length, c)
+	}
+	if kind == actSetField {
+		return decodeSetField(c)
+	}
+	if kind == actOutput {
+		if length != 16 {
+			return nil
+		}
+		return of.Output{Port: of.PortNo(c.U32()), MaxLen: c.U16()}
+	}
+	if length != 8 {
+		return nil
+	}
+	switch kind {
+	case actPopVLAN:
+		return of.PopVLAN{}
+	case actPushVLAN:
+		return of.PushVLAN{EthType: c.U16()}
+	case actGroup:
+		return of.Group{ID: of.GroupID(c.U32())}
+	case actSetQueue:
+		return of.SetQueue{Queue: c.U32()}
+	case actSetTTL:
+		return of.SetTTL{TTL: c.U8()}
+	case actDecTTL:
+		return of.DecTTL{}
+	case actPushMPLS:
+		return of.PushMPLS{EthType: c.U16()}
+	case actPopMPLS:
+		return of.PopMPLS{EthType: c.U16()}
+	case actSetMPLSTTL:
+		return of.SetMPLSTTL{TTL: c.U8()}
+	case actDecMPLSTTL:
+		return of.DecMPLSTTL{}
+	}
+	return nil
+}
+
+func decodeSetField(c Cursor) of.Action {
+	f := decodeTLV(&c)
+	if c.err != nil || !f.Field.Known() || !f.Mask.IsZero() || c.Len() > 7 || !allZero(c.Rest()) {
+		return nil
+	}
+	return of.SetField{Field: f.Field, Value: f.Value}
+}
+
+func allZero(b []byte) bool {
+	for _, c := range b {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
+}
