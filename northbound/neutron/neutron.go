@@ -1,0 +1,119 @@
+// Package neutron serves the OpenStack Networking API v2.0 (networks, subnets, ports) over the store.
+//
+// What a resource is like is a table, one row an attribute (networks.go, subnets.go, ports.go); what
+// can be done with it is written once for all of them: decoding and its order of checks (resource.go),
+// lists with filters, sorting and pages (list.go), the handlers (handlers.go), tags (tags.go). A new
+// resource is a new table. Answers follow the reference implementation, Neutron, to the message,
+// because clients look at it.
+package neutron
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/sirupsen/logrus"
+
+	"github.com/heddle-sdn/heddle/apps/l2"
+	"github.com/heddle-sdn/heddle/northbound/identity"
+	"github.com/heddle-sdn/heddle/store"
+	"github.com/heddle-sdn/heddle/store/model"
+)
+
+// Store is where the API reads and writes; [store.Store] is one.
+type Store interface {
+	Snapshot() *model.Model
+	Update(ctx context.Context, fn func(*store.Tx) error) (*model.Model, error)
+}
+
+// Status tells what the fabric has confirmed of what is stored. Its methods are called for each object
+// of a list and must be quick; they may be called from any goroutine.
+type Status interface {
+	// PortStatus is "ACTIVE", "BUILD" or "DOWN".
+	PortStatus(m *model.Model, p *model.Port) string
+	// NetworkStatus is "ACTIVE", "BUILD" or "DOWN".
+	NetworkStatus(m *model.Model, n *model.Network) string
+}
+
+// Config is what the API is made of. Store, L2, Auth, Status and Log are needed.
+type Config struct {
+	Store  Store
+	L2     *l2.Ops
+	Auth   identity.Authenticator
+	Status Status
+	Log    *logrus.Entry
+
+	// KeystoneURI is where clients without a token are sent; default http://127.0.0.1:5000.
+	KeystoneURI string
+	// PublicURL replaces scheme and host of the links in answers, for a server behind a proxy:
+	// "https://net.example.org/network". Empty: what the request says.
+	PublicURL string
+	// DNSDomain is the domain of ports' names in dns_assignment; default "openstacklocal".
+	DNSDomain string
+	// MaxBody is the longest request body in bytes; default 4 MiB.
+	MaxBody int64
+	// Observe is told of every request: its route ("/v2.0/networks/{id}", empty if there is none),
+	// method, status code and how long it took. It may be nil.
+	Observe func(route, method string, code int, took time.Duration)
+}
+
+type server struct {
+	Config
+	router *mux.Router
+}
+
+// New returns the handler of "/" and of everything below "/v2.0".
+func New(c Config) http.Handler {
+	if c.KeystoneURI == "" {
+		c.KeystoneURI = "http://127.0.0.1:5000"
+	}
+	if c.DNSDomain == "" {
+		c.DNSDomain = "openstacklocal"
+	}
+	if c.MaxBody == 0 {
+		c.MaxBody = 4 << 20
+	}
+	if c.Observe == nil {
+		c.Observe = func(string, string, int, time.Duration) {}
+	}
+	s := &server{Config: c, router: mux.NewRouter().UseEncodedPath().SkipClean(true)}
+	s.handle("GET", "/", s.versions)
+	s.handle("GET", "/v2.0", s.resources)
+	s.handle("GET", "/v2.0/extensions", s.listExtensions)
+	s.handle("GET", "/v2.0/extensions/{alias}", s.showExtension)
+	serve(s, networkTable(c.L2))
+	serve(s, subnetTable(c.L2))
+	serve(s, portTable(c.L2, c.DNSDomain))
+	s.router.NotFoundHandler = s.endpoint("", func(http.ResponseWriter, *http.Request) error { return errNotFound })
+	s.router.MethodNotAllowedHandler = s.endpoint("", func(http.ResponseWriter, *http.Request) error { return errMethod })
+
+	private := identity.Middleware(c.Auth, c.KeystoneURI)(s.router)
+	return s.exchange(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" { // the list of versions is open to all
+			s.router.ServeHTTP(w, r)
+			return
+		}
+		private.ServeHTTP(w, r)
+	}))
+}
+
+// handle adds a route.
+func (s *server) handle(method, path string, h handler) {
+	s.router.Handle(path, s.endpoint(path, h)).Methods(method)
+}
+
+// base is the URL that links in an answer begin with.
+func (s *server) base(r *http.Request) string {
+	if s.PublicURL != "" {
+		return s.PublicURL
+	}
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	if p := r.Header.Get("X-Forwarded-Proto"); p == "http" || p == "https" {
+		scheme = p
+	}
+	return scheme + "://" + r.Host
+}

@@ -1,0 +1,86 @@
+package neutron
+
+import (
+	"strings"
+
+	"github.com/heddle-sdn/heddle/controller/of"
+	"github.com/heddle-sdn/heddle/store/model"
+)
+
+// Renderers of a port's composite attributes.
+
+func jsonFixedIPs(dst []byte, _ *view, p *model.Port) []byte {
+	return appendList(dst, p.FixedIPs, func(dst []byte, f model.FixedIP) []byte {
+		return appendPairs(dst, "subnet_id", string(f.Subnet), "ip_address", f.IP.String())
+	})
+}
+
+func jsonAddressPairs(dst []byte, _ *view, p *model.Port) []byte {
+	return appendList(dst, p.AddressPairs, func(dst []byte, a model.AddressPair) []byte {
+		mac := a.MAC
+		if mac == (of.MAC{}) {
+			mac = p.MAC
+		}
+		return appendPairs(dst, "mac_address", mac.String(), "ip_address", a.IP)
+	})
+}
+
+func jsonDHCPOptions(dst []byte, _ *view, p *model.Port) []byte {
+	return appendList(dst, p.DHCPOptions, func(dst []byte, o model.DHCPOption) []byte {
+		dst = append(dst, `{"opt_name":`...)
+		dst = appendString(dst, o.Name)
+		dst = append(dst, `,"opt_value":`...)
+		dst = appendString(dst, o.Value)
+		dst = append(dst, `,"ip_version":`...)
+		return append(Int(o.IPVersion).append(dst), '}')
+	})
+}
+
+// hostLabel makes a DNS label of an address.
+var hostLabel = strings.NewReplacer(".", "-", ":", "-")
+
+// jsonDNSAssignment renders the names that a port's addresses have: the port's name, or one made of
+// the address, below the domain.
+func jsonDNSAssignment(domain string) func([]byte, *view, *model.Port) []byte {
+	suffix := "." + strings.TrimSuffix(domain, ".") + "."
+	return func(dst []byte, _ *view, p *model.Port) []byte {
+		return appendList(dst, p.FixedIPs, func(dst []byte, f model.FixedIP) []byte {
+			ip, host := f.IP.String(), p.DNSName
+			if host == "" {
+				host = "host-" + hostLabel.Replace(ip)
+			}
+			return appendPairs(dst, "ip_address", ip, "hostname", host, "fqdn", host+suffix)
+		})
+	}
+}
+
+// The values of binding:vif_type.
+const (
+	vifUnbound = "unbound"
+	vifOVS     = "ovs"
+	vifFailed  = "binding_failed" // bound to a host that Heddle does not know
+)
+
+func vifType(m *model.Model, p *model.Port) string {
+	if p.BindingHost == "" {
+		return vifUnbound
+	}
+	if _, known := m.Hosts.Get(p.BindingHost); !known {
+		return vifFailed
+	}
+	return vifOVS
+}
+
+// jsonVIFDetails tells a hypervisor how to plug a bound port in.
+func jsonVIFDetails(dst []byte, v *view, p *model.Port) []byte {
+	if vifType(v.model, p) != vifOVS {
+		return append(dst, "{}"...)
+	}
+	datapath := "system"
+	if h, ok := v.model.Hosts.Get(p.BindingHost); ok && h.Settings().DatapathType != "" {
+		datapath = h.Settings().DatapathType
+	}
+	dst = append(dst, `{"connectivity":"l2","port_filter":true,"ovs_hybrid_plug":false,"datapath_type":`...)
+	dst = appendString(dst, datapath)
+	return append(dst, `,"bridge_name":"br-int","bound_drivers":{"0":"openvswitch"}}`...)
+}

@@ -1,0 +1,67 @@
+package neutron
+
+import (
+	"slices"
+	"time"
+
+	"github.com/heddle-sdn/heddle/apps/l2"
+	"github.com/heddle-sdn/heddle/store/model"
+)
+
+const maxText = 255 // characters of a name, a description and most other strings
+
+// standard is where the attributes that every resource has are found in its objects and requests.
+type standard[T, C, U any] struct {
+	meta        func(T) *model.Meta
+	project     func(*C) *string
+	name        func(*C) *string
+	description func(*C) *string
+	newName     func(*U) *l2.Opt[string]
+	newDescr    func(*U) *l2.Opt[string]
+}
+
+// rows are the rows of these attributes.
+func (s standard[T, C, U]) rows() []attr[T, C, U] {
+	meta := s.meta
+	project := func(_ *view, t T) Value { return Text(meta(t).Project) }
+	return []attr[T, C, U]{
+		{name: "id", ops: filtered | sorted, get: func(_ *view, t T) Value { return Text(meta(t).ID) }},
+		{name: "name", ops: filtered | sorted, get: func(_ *view, t T) Value { return Text(meta(t).Name) },
+			post: into(toText(maxText), s.name), put: opt(toText(maxText), s.newName)},
+		{name: "tenant_id", ops: filtered | sorted, get: project, post: checked[C](toText(maxText))},
+		{name: "project_id", ops: required | filtered | sorted, get: project, post: into(toText(maxText), s.project)},
+		{name: "description", ops: filtered, get: func(_ *view, t T) Value { return Text(meta(t).Description) },
+			post: into(toText(maxText), s.description), put: opt(toText(maxText), s.newDescr)},
+		{name: "tags", ops: filtered, json: jsonTags(meta), pick: pickTags(meta, true, false)},
+		{name: "tags-any", ops: filtered, pick: pickTags(meta, false, false)},
+		{name: "not-tags", ops: filtered, pick: pickTags(meta, true, true)},
+		{name: "not-tags-any", ops: filtered, pick: pickTags(meta, false, true)},
+		{name: "created_at", get: func(_ *view, t T) Value { return timestamp(meta(t).Created) }},
+		{name: "updated_at", get: func(_ *view, t T) Value { return timestamp(meta(t).Updated) }},
+		{name: "revision_number", ops: filtered, as: asInt, get: func(_ *view, t T) Value { return Int(meta(t).Revision) }},
+	}
+}
+
+func timestamp(t time.Time) Value { return Text(t.UTC().Format("2006-01-02T15:04:05Z")) }
+
+// with returns the rows, those of more in place of rows of the same name.
+func (s standard[T, C, U]) with(more ...attr[T, C, U]) []attr[T, C, U] {
+	rows := s.rows()
+	for _, a := range more {
+		same := func(o attr[T, C, U]) bool { return o.name == a.name }
+		if i := slices.IndexFunc(rows, same); i >= 0 {
+			rows[i] = a
+			continue
+		}
+		rows = append(rows, a)
+	}
+	return rows
+}
+
+// null is the getter of an attribute that has no value here.
+func null[T any](*view, T) Value { return Null }
+
+// constant is the renderer of an attribute that is always the same JSON.
+func constant[T any](text string) func([]byte, *view, T) []byte {
+	return func(dst []byte, _ *view, _ T) []byte { return append(dst, text...) }
+}
