@@ -30,16 +30,15 @@ func (h *Host) Management() netip.Addr { return nth(h.lab.cfg.Management, firstH
 func (h *Host) Underlay() netip.Addr { return nth(h.lab.cfg.Underlay, firstHostAddress+h.index) }
 
 // PID returns the process whose end is the host's loss of power, 0 if it never had any.
-func (h *Host) PID() int {
-	if p := h.process(); p != nil {
-		return p.PID
-	}
-	return 0
-}
+func (h *Host) PID() int { return h.process().PID }
 
+// process returns process 1 of the host, one with the number 0 if it never had any.
 func (h *Host) process() *process {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.proc == nil {
+		return &process{}
+	}
 	return h.proc
 }
 
@@ -49,21 +48,21 @@ func (h *Host) Alive() bool { return h.process().alive() }
 // Path returns the path by which a file on the host is reached from outside, also where the host
 // sees a file of its own: Path("/run/openvswitch/db.sock").
 func (h *Host) Path(file string) string {
-	if p := h.process(); p != nil {
-		return p.path(file)
-	}
-	return ""
+	return h.process().path(file)
 }
 
 // Command returns a command that runs on the host, in all its namespaces. The end of the context
-// kills it.
+// kills it. On a host without power it fails.
 func (h *Host) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
-	p := h.process()
-	if p == nil {
-		p = &process{}
+	cmd := command(ctx, "nsenter", append(h.process().enterArgs(name), args...)...)
+	if !h.Alive() {
+		cmd.Err = h.noPower()
 	}
-	return p.enter(ctx, name, args...)
+	return cmd
 }
+
+// noPower is the error of whatever needs power and has none.
+func (h *Host) noPower() error { return fmt.Errorf("host %s has no power", h.Name) }
 
 // Output runs a command on the host and returns its standard output. The error is a *CommandError
 // with its standard error.
@@ -129,14 +128,13 @@ func (h *Host) boot(ctx context.Context) error {
 	if h.lab.cfg.External {
 		external = "1"
 	}
-	script := guardFunc + vswitchdFunc + bootScript
-	cmd := h.Command(ctx, "sh", append([]string{"-c", script, "boot"}, h.externalIDs()...)...)
-	cmd.Env = append(os.Environ(),
-		"MANAGEMENT="+at(h.lab.cfg.Management, firstHostAddress+h.index).String(),
-		"VTEP="+at(h.lab.cfg.Underlay, firstHostAddress+h.index).String(),
+	env := []string{
+		"MANAGEMENT=" + at(h.lab.cfg.Management, firstHostAddress+h.index).String(),
+		"VTEP=" + at(h.lab.cfg.Underlay, firstHostAddress+h.index).String(),
 		fmt.Sprintf("MTU=%d", h.lab.cfg.MTU),
-		"EXTERNAL="+external)
-	if _, err := run(cmd); err != nil {
+		"EXTERNAL=" + external,
+	}
+	if err := h.process().script(ctx, "boot.sh", guardFunc+vswitchdFunc+bootScript, env, "", h.externalIDs()...); err != nil {
 		return fmt.Errorf("booting %s (logs in %s): %w", h.Name, filepath.Join(h.dir(), "log"), err)
 	}
 	return nil
@@ -186,12 +184,16 @@ func (h *Host) Kill() error {
 	return h.forgetVMs()
 }
 
-// Boot gives power back to a host that lost it: Open vSwitch starts with the database it had.
+// Boot gives power back to a host that lost it: Open vSwitch starts with the database it had, and
+// flows are gone. In a lab that is not detached only its builder can.
 func (h *Host) Boot(ctx context.Context) error {
 	h.lab.mu.Lock()
 	defer h.lab.mu.Unlock()
 	if h.Alive() {
 		return fmt.Errorf("host %s has power", h.Name)
+	}
+	if !h.lab.cfg.Detached && h.lab.maker.PID != os.Getpid() {
+		return fmt.Errorf("host %s: its lab ends with process %d, so only that one can give it power", h.Name, h.lab.maker.PID)
 	}
 	if err := h.forgetVMs(); err != nil {
 		return err

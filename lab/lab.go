@@ -107,7 +107,7 @@ func (l *Lab) ExecArgs(where, name string, args ...string) ([]string, error) {
 		enter = l.internetArgs(name)
 	case h != nil:
 		if !h.Alive() {
-			return nil, fmt.Errorf("host %s has no power", h.Name)
+			return nil, h.noPower()
 		}
 		enter = h.process().enterArgs(name)
 	default:

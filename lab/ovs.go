@@ -24,6 +24,9 @@ func (h *Host) Vsctl(ctx context.Context, args ...string) (string, error) {
 
 // Appctl sends a command to the control socket of ovs-vswitchd, as ovs-appctl does, and returns the answer.
 func (h *Host) Appctl(ctx context.Context, cmd string, args ...string) (string, error) {
+	if !h.Alive() {
+		return "", h.noPower()
+	}
 	if args == nil {
 		args = []string{}
 	}
@@ -41,6 +44,9 @@ func (h *Host) Appctl(ctx context.Context, cmd string, args ...string) (string, 
 // Transact runs OVSDB operations (RFC 7047 §5.2) on the host's Open_vSwitch database as one
 // transaction and returns the result of each. It does not wait until ovs-vswitchd has acted.
 func (h *Host) Transact(ctx context.Context, ops ...any) ([]json.RawMessage, error) {
+	if !h.Alive() {
+		return nil, h.noPower()
+	}
 	raw, err := call(ctx, h.Path(OVSDBSocket), "transact", append([]any{"Open_vSwitch"}, ops...))
 	if err != nil {
 		return nil, fmt.Errorf("database of %s: %w", h.Name, err)
@@ -102,16 +108,24 @@ func (h *Host) endVswitchd(ctx context.Context, signal string) error {
 	const script = `read -r pid </run/openvswitch/ovs-vswitchd.pid
 kill -"$1" "$pid"
 while kill -0 "$pid" 2>/dev/null; do sleep 0.01; done
-rm -f /run/openvswitch/ovs-vswitchd.pid /run/openvswitch/ovs-vswitchd.ctl`
-	_, err := h.Output(ctx, "sh", "-ec", script, "end-vswitchd", signal)
-	return err
+rm -f /run/openvswitch/ovs-vswitchd.*`
+	return h.vswitchdScript(ctx, "end ovs-vswitchd", script, signal)
 }
 
 // StartVswitchd starts ovs-vswitchd and returns when it has made the bridges of its database. Flows
 // of before are gone.
 func (h *Host) StartVswitchd(ctx context.Context) error {
-	_, err := h.Output(ctx, "sh", "-ec", vswitchdFunc+"start_vswitchd")
-	return err
+	return h.vswitchdScript(ctx, "start ovs-vswitchd", vswitchdFunc+"start_vswitchd")
+}
+
+func (h *Host) vswitchdScript(ctx context.Context, name, text string, args ...string) error {
+	if !h.Alive() {
+		return h.noPower()
+	}
+	if err := h.process().script(ctx, name, "set -e\n"+text, nil, "", args...); err != nil {
+		return fmt.Errorf("host %s: %w", h.Name, err)
+	}
+	return nil
 }
 
 // RestartVswitchd is StopVswitchd and StartVswitchd.
@@ -144,7 +158,7 @@ func (h *Host) addPort(ctx context.Context, bridge, iface string, externalIDs ma
 			"mutations": []any{[]any{"ports", "insert", []any{"named-uuid", "port"}}},
 		})
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("%w: no bridge %s on the host: has it joined a controller (ovs-vsctl show, connected: true)?", err, bridge)
+		err = fmt.Errorf("no bridge %s on %s: its controller has not made it (heddle lab status shows whether one is connected): %w", bridge, h.Name, err)
 	}
 	return err
 }

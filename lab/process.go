@@ -159,11 +159,7 @@ func startTime(pid int) (uint64, error) {
 	return strconv.ParseUint(fields[19], 10, 64)
 }
 
-// enter returns a command that runs in all namespaces of the process.
-func (p *process) enter(ctx context.Context, name string, args ...string) *exec.Cmd {
-	return command(ctx, "nsenter", append(p.enterArgs(name), args...)...)
-}
-
+// enterArgs are the arguments of nsenter(1) for a command in all namespaces of the process.
 func (p *process) enterArgs(name string) []string {
 	return []string{"-t", strconv.Itoa(p.PID), "-m", "-u", "-i", "-n", "-p", "--", name}
 }

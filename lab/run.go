@@ -3,7 +3,9 @@ package lab
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -12,17 +14,13 @@ import (
 
 // CommandError is a command that could not be run or did not exit with 0.
 type CommandError struct {
-	Args   []string // the command as it was run
+	Args   []string // the command as it was run; for a script of this package only its name
 	Stderr string   // what it said, without the final newline
 	Err    error    // usually an *exec.ExitError
 }
 
 func (e *CommandError) Error() string {
-	s := strings.Join(e.Args, " ")
-	if i := strings.IndexByte(s, '\n'); i >= 0 {
-		s = s[:i] + " …"
-	}
-	s += ": " + e.Err.Error()
+	s := strings.Join(e.Args, " ") + ": " + e.Err.Error()
 	if e.Stderr != "" {
 		s += ": " + e.Stderr
 	}
@@ -42,13 +40,26 @@ func run(cmd *exec.Cmd) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// script runs a shell script in all namespaces of a process, with further environment, input and
+// arguments. Errors name it, and do not show its text.
+func (p *process) script(ctx context.Context, name, text string, env []string, stdin string, args ...string) error {
+	cmd := command(ctx, "nsenter", append(p.enterArgs("sh"), append([]string{"-c", text, name}, args...)...)...)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stdin = strings.NewReader(stdin)
+	_, err := run(cmd)
+	if cmdErr := (*CommandError)(nil); errors.As(err, &cmdErr) {
+		cmdErr.Args = []string{name}
+	}
+	return err
+}
+
 // command is exec.CommandContext for commands that may fork (nsenter does, to enter a PID
 // namespace): the end of the context ends the whole process group.
 func command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = 2 * time.Second
+	cmd.WaitDelay = 200 * time.Millisecond // a daemon it has started may hold its output
 	return cmd
 }
 
@@ -65,8 +76,6 @@ func ipBatch(ctx context.Context, in *process, lines []string) error {
 		cmd = command(ctx, "nsenter", "-t", fmt.Sprint(in.PID), "-n", "ip", "-batch", "-")
 	}
 	cmd.Stdin = strings.NewReader(strings.Join(lines, "\n") + "\n")
-	if _, err := run(cmd); err != nil {
-		return err
-	}
-	return nil
+	_, err := run(cmd)
+	return err
 }

@@ -260,10 +260,7 @@ func (l *Lab) wire(ctx context.Context) error {
 	if !l.cfg.External {
 		return nil
 	}
-	cmd := l.wires.enter(ctx, "sh", "-c", internetScript)
-	cmd.Env = append(os.Environ(), "ADDRESS="+at(l.cfg.ExternalSubnet, 1).String())
-	_, err := run(cmd)
-	return err
+	return l.wires.script(ctx, "internet.sh", internetScript, []string{"ADDRESS=" + at(l.cfg.ExternalSubnet, 1).String()}, "")
 }
 
 // join tells every host its controllers.

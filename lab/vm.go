@@ -141,7 +141,7 @@ func (l *Lab) PrepareVM(ctx context.Context, cfg VMConfig) (*VM, error) {
 		return nil, err
 	}
 	if !h.Alive() {
-		return nil, fmt.Errorf("host %s has no power", h.Name)
+		return nil, h.noPower()
 	}
 	if old, err := l.VM(cfg.Name); err == nil {
 		return nil, fmt.Errorf("virtual machine %s exists, on %s", old.Name, old.Host)
@@ -229,10 +229,9 @@ func (vm *VM) create(ctx context.Context) error {
 	for _, g := range vm.Gateways {
 		lines = append(lines, fmt.Sprintf("route add default via %s dev eth0", g))
 	}
-	cmd := vm.host.Command(ctx, "sh", "-c", guardFunc+vmAddScript)
-	cmd.Env = append(os.Environ(), "NAME="+vm.Name, "TAP="+vm.Tap, "MAC="+vm.MAC, fmt.Sprintf("MTU=%d", vm.MTU))
-	cmd.Stdin = strings.NewReader(strings.Join(lines, "\n") + "\n")
-	if _, err := run(cmd); err != nil {
+	env := []string{"NAME=" + vm.Name, "TAP=" + vm.Tap, "MAC=" + vm.MAC, fmt.Sprintf("MTU=%d", vm.MTU)}
+	err := vm.host.process().script(ctx, "vm-add.sh", guardFunc+vmAddScript, env, strings.Join(lines, "\n")+"\n")
+	if err != nil {
 		return fmt.Errorf("virtual machine %s on %s: %w", vm.Name, vm.Host, err)
 	}
 	return nil
@@ -298,9 +297,8 @@ func (vm *VM) remove(ctx context.Context) error {
 	if err := vm.Unplug(ctx); err != nil {
 		return err
 	}
-	cmd := vm.host.Command(ctx, "sh", "-c", vmDelScript)
-	cmd.Env = append(os.Environ(), "NAME="+vm.Name, "TAP="+vm.Tap)
-	if _, err := run(cmd); err != nil {
+	env := []string{"NAME=" + vm.Name, "TAP=" + vm.Tap}
+	if err := vm.host.process().script(ctx, "vm-del.sh", vmDelScript, env, ""); err != nil {
 		return fmt.Errorf("virtual machine %s on %s: %w", vm.Name, vm.Host, err)
 	}
 	return nil
@@ -338,7 +336,11 @@ func (vm *VM) netPath() string { return vm.host.Path("/run/netns/" + vm.Name) }
 // Command returns a command that runs in the virtual machine: in its network namespace and in the
 // other namespaces of its host. The end of the context kills it.
 func (vm *VM) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
-	return command(ctx, "nsenter", append(vm.enterArgs(name), args...)...)
+	cmd := command(ctx, "nsenter", append(vm.enterArgs(name), args...)...)
+	if !vm.host.Alive() {
+		cmd.Err = vm.host.noPower()
+	}
+	return cmd
 }
 
 func (vm *VM) enterArgs(name string) []string {

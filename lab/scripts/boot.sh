@@ -2,9 +2,8 @@
 #
 # environment: MANAGEMENT and VTEP (addresses with length), MTU, EXTERNAL (1 or 0)
 # arguments: what `ovs-vsctl set Open_vSwitch .` takes, the external_ids of the host
-# The function guard is prepended to this script.
+# The functions of guard.sh and vswitchd.sh are prepended to this script.
 set -eu
-ulimit -n "$(ulimit -Hn)"
 
 ip -batch - <<EOF
 link set lo up
@@ -21,6 +20,7 @@ ovsdb-server $db --detach --no-chdir --pidfile --unixctl=/run/openvswitch/ovsdb-
 	--remote=db:Open_vSwitch,Open_vSwitch,manager_options \
 	--private-key=db:Open_vSwitch,SSL,private_key --certificate=db:Open_vSwitch,SSL,certificate \
 	--bootstrap-ca-cert=db:Open_vSwitch,SSL,ca_cert
+default_ctl ovsdb-server
 
 set -- "$@" -- --may-exist add-br br-phy \
 	-- set Bridge br-phy datapath_type=netdev fail_mode=standalone -- --may-exist add-port br-phy phy0

@@ -57,9 +57,9 @@ while [ $status -eq 0 ]; do
 	wait $! || :
 done
 if [ -n "$labdir" ]; then
-	# The hosts are ending at the same time and may still write; the working directory reaches what
-	# /run now hides.
-	cd ../..
+	# The hosts are ending at the same time and may still write. The working directory reaches what
+	# /run now hides, if the shell is told not to think in paths.
+	cd -P ../..
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
 		rm -rf "$labdir" && break
 		sleep 0.1

@@ -3,11 +3,12 @@
 #
 # environment: NAME, TAP, MAC, MTU
 # standard input: further ip(8) commands for the namespace
-# The function guard is prepended to this script.
+# The function of guard.sh is prepended to this script.
 set -eu
-trap 'ip link del "$TAP" 2>/dev/null || :; ip netns del "$NAME" 2>/dev/null || :' EXIT
 ip netns add "$NAME"
+trap 'ip netns del "$NAME"' EXIT
 ip link add "$TAP" mtu "$MTU" up type veth peer name eth0 address "$MAC" mtu "$MTU" netns "$NAME"
+trap 'ip link del "$TAP"; ip netns del "$NAME"' EXIT
 guard "$TAP"
 # The userspace datapath forwards frames as they are: a checksum left to the hardware stays wrong.
 nsenter --net="/run/netns/$NAME" ethtool -K eth0 tx off >/dev/null
