@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -175,6 +176,10 @@ func newLabDownCommand(f *labFlags) *cobra.Command {
 			}
 			for _, name := range names {
 				l, err := lab.Open(f.dir, name)
+				if errors.Is(err, lab.ErrNoLab) {
+					fmt.Fprintf(cmd.ErrOrStderr(), "there is no lab %s\n", name)
+					continue
+				}
 				if err != nil {
 					return err
 				}
