@@ -1,10 +1,6 @@
 package pipeline
 
-import (
-	"fmt"
-
-	"github.com/heddle-sdn/heddle/controller/of"
-)
+import "github.com/heddle-sdn/heddle/controller/of"
 
 // groupBit is the bit of a MAC address that multicast and broadcast have (IEEE 802).
 var groupBit = of.MAC{0x01}
@@ -23,19 +19,3 @@ func (b *builder) add(t of.TableID, priority uint16, m of.Match, actions ...of.A
 }
 
 func match(fields ...of.FieldMatch) of.Match { return fields }
-
-func to(tables ...of.TableID) []of.TableID { return tables }
-
-// fields returns the fields of the names, which are ovs-ofctl's; a wrong name is a programmer's
-// mistake in a declaration and panics at start.
-func fields(names ...string) []of.Field {
-	out := make([]of.Field, len(names))
-	for i, n := range names {
-		f, ok := of.FieldByName(n)
-		if !ok {
-			panic(fmt.Sprintf("pipeline: no field %q", n))
-		}
-		out[i] = f
-	}
-	return out
-}

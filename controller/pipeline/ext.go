@@ -7,7 +7,7 @@ const FromPhys of.TableID = 0
 
 // Ext is a provider bridge such as br-ex: a physical network on one side, br-int on the other.
 var Ext = Pipeline{"br-ex", "Connects a physical network. Frames of its provider networks leave br-int with the local VLAN and get the network's own tag here; all else is ordinary switching.", []Table{
-	{FromPhys, "from_int", fields("in_port", "vlan_vid"), nil, normal, "Turns the local VLAN of a provider network into its tag on the wire, or into none. What br-int sends in any other VLAN is dropped."},
+	{FromPhys, "from_int", on(of.FieldInPort, of.FieldVLANVID), nil, normal, "Turns the local VLAN of a provider network into its tag on the wire, or into none. What br-int sends in any other VLAN is dropped."},
 }}
 
 // ExtNetwork is a provider network that the host holds.

@@ -17,10 +17,10 @@ const DeadVLAN = 4095
 
 // Int is br-int: ports of VMs, each in its network's local VLAN.
 var Int = Pipeline{"br-int", "Connects the ports of one host, each in the local VLAN of its network, and hands what is for elsewhere to br-tun or to a provider bridge.", []Table{
-	{Local, "local", fields("in_port", "vlan_vid", "eth_src"), to(LearnInt, ToKnown), drop, "Tags a frame with the local VLAN of the port it came from. A port without a network, and a VM that tags frames by itself, get nowhere."},
-	{LearnInt, "learn", fields("in_port"), to(ToKnown), next(ToKnown), "Remembers in to_known where an address that no port has is: behind a VM, br-tun or a provider bridge."},
-	{ToKnown, "to_known", fields("vlan_vid", "eth_dst"), to(ToLocal), next(ToLocal), "Delivers to the port that has the address: ports Heddle knows (priority 2), addresses learned (priority 1)."},
-	{ToLocal, "to_local", fields("vlan_vid"), nil, drop, "Copies a frame to every port of its network on this host, and to the way out."},
+	{Local, "local", on(of.FieldInPort, of.FieldVLANVID, of.FieldEthSrc), to(LearnInt, ToKnown), drop, "Tags a frame with the local VLAN of the port it came from. A port without a network, and a VM that tags frames by itself, get nowhere."},
+	{LearnInt, "learn", on(of.FieldInPort), to(ToKnown), none, "Remembers in to_known where an address that no port has is: behind a VM, br-tun or a provider bridge."},
+	{ToKnown, "to_known", on(of.FieldVLANVID, of.FieldEthDst), to(ToLocal), next(ToLocal), "Delivers to the port that has the address: ports Heddle knows (priority 2), addresses learned (priority 1)."},
+	{ToLocal, "to_local", on(of.FieldVLANVID), nil, drop, "Copies a frame to every port of its network on this host, and to the way out."},
 }}
 
 // LocalPort is a port plugged on the host.

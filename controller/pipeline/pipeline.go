@@ -21,15 +21,23 @@ type Table struct {
 	Doc   string
 }
 
-// Miss is the fate of a packet that matches nothing: the flow of priority 0 that each table ends with.
-type Miss struct{ Actions []of.Action }
+// Miss is the fate of a packet that matches nothing: the flow of priority 0 that a table ends with.
+type Miss struct {
+	Actions []of.Action
+	None    bool // the table's flows leave nothing to miss
+}
 
 var (
 	drop   = Miss{}
-	normal = Miss{[]of.Action{of.Output{Port: of.PortNormal}}}
+	none   = Miss{None: true}
+	normal = Miss{Actions: []of.Action{of.Output{Port: of.PortNormal}}}
 )
 
-func next(t of.TableID) Miss { return Miss{[]of.Action{of.GotoTable{Table: t}}} }
+func next(t of.TableID) Miss { return Miss{Actions: []of.Action{of.GotoTable{Table: t}}} }
+
+func to(tables ...of.TableID) []of.TableID { return tables }
+
+func on(fields ...of.Field) []of.Field { return fields }
 
 // Pipeline is the tables of a bridge, in the order packets visit them.
 type Pipeline struct {
@@ -47,11 +55,13 @@ func (p *Pipeline) Table(id of.TableID) *Table {
 	return &p.Tables[i]
 }
 
-// base returns the flows that do not depend on anything: the miss of every table.
+// base returns the flows that do not depend on anything: the misses of the tables.
 func (p *Pipeline) base() []of.Flow {
 	flows := make([]of.Flow, 0, len(p.Tables))
 	for _, t := range p.Tables {
-		flows = append(flows, of.Flow{Table: t.ID, Cookie: Base, Actions: t.Miss.Actions})
+		if !t.Miss.None {
+			flows = append(flows, of.Flow{Table: t.ID, Cookie: Base, Actions: t.Miss.Actions})
+		}
 	}
 	return flows
 }

@@ -22,15 +22,15 @@ const (
 
 // Tun is br-tun: a tenant's local VLAN becomes a tunnel key and back.
 var Tun = Pipeline{"br-tun", "Turns a network's local VLAN into its tunnel key and back, and knows behind which tunnel each MAC address is.", []Table{
-	{Classify, "classify", fields("in_port"), to(FromInt, FromGRE, FromVXLAN, FromGeneve), drop, "Sorts frames by the port they came in by: from br-int, or from a tunnel of one of three types."},
-	{FromInt, "from_int", fields("eth_dst", "eth_type"), to(ToUnicast, AnswerARP, ToFlood), drop, "Sorts frames of VMs: broadcast ARP, unicast, and the rest."},
-	{FromGRE, "from_gre", fields("tun_id"), to(LearnMAC), drop, "Turns a GRE key into the local VLAN. A key of no network on this host is dropped."},
-	{FromVXLAN, "from_vxlan", fields("tun_id"), to(LearnMAC), drop, "Turns a VXLAN VNI into the local VLAN, likewise."},
-	{FromGeneve, "from_geneve", fields("tun_id"), to(LearnMAC), drop, "Turns a Geneve VNI into the local VLAN, likewise."},
-	{LearnMAC, "learn", nil, nil, drop, "Remembers in to_unicast which tunnel the source address is behind, and hands the frame to br-int."},
-	{ToUnicast, "to_unicast", fields("vlan_vid", "eth_dst"), to(ToFlood), next(ToFlood), "Sends a frame through the tunnel its destination is behind: ports Heddle knows (priority 2), addresses learned (priority 1). Unknown ones are flooded."},
-	{AnswerARP, "answer_arp", fields("vlan_vid", "eth_type", "arp_tpa"), to(ToFlood), next(ToFlood), "Answers ARP requests for ports of other hosts on the spot. Unknown ones are flooded."},
-	{ToFlood, "to_flood", fields("vlan_vid"), nil, drop, "Copies a frame into the tunnel to every host that holds the network, and to no other."},
+	{Classify, "classify", on(of.FieldInPort), to(FromInt, FromGRE, FromVXLAN, FromGeneve), drop, "Sorts frames by the port they came in by: from br-int, or from a tunnel of one of three types."},
+	{FromInt, "from_int", on(of.FieldEthDst, of.FieldEthType), to(ToUnicast, AnswerARP, ToFlood), none, "Sorts frames of VMs: broadcast ARP, unicast, and the rest."},
+	{FromGRE, "from_gre", on(of.FieldTunID), to(LearnMAC), drop, "Turns a GRE key into the local VLAN. A key of no network on this host is dropped."},
+	{FromVXLAN, "from_vxlan", on(of.FieldTunID), to(LearnMAC), drop, "Turns a VXLAN VNI into the local VLAN, likewise."},
+	{FromGeneve, "from_geneve", on(of.FieldTunID), to(LearnMAC), drop, "Turns a Geneve VNI into the local VLAN, likewise."},
+	{LearnMAC, "learn", nil, nil, none, "Remembers in to_unicast which tunnel the source address is behind, and hands the frame to br-int."},
+	{ToUnicast, "to_unicast", on(of.FieldVLANVID, of.FieldEthDst), to(ToFlood), next(ToFlood), "Sends a frame through the tunnel its destination is behind: ports Heddle knows (priority 2), addresses learned (priority 1). Unknown ones are flooded."},
+	{AnswerARP, "answer_arp", on(of.FieldVLANVID, of.FieldEthType, of.FieldARPTPA), to(ToFlood), next(ToFlood), "Answers ARP requests for ports of other hosts on the spot. Unknown ones are flooded."},
+	{ToFlood, "to_flood", on(of.FieldVLANVID), nil, drop, "Copies a frame into the tunnel to every host that holds the network, and to no other."},
 }}
 
 // Tunnel is a tunnel port of br-tun.
