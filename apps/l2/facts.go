@@ -37,9 +37,7 @@ func (f Facts) Plugged(ctx context.Context, host string, ifaces map[model.ID]str
 	_, err := f.Store.Update(ctx, func(tx *store.Tx) error {
 		came, went := plugChange(tx.Model(), host, ifaces)
 		for _, port := range went {
-			if err := f.Ops.Unbind(tx, port, host); err != nil {
-				return err
-			}
+			f.Ops.Unbind(tx, port, host)
 		}
 		for _, port := range came {
 			if _, err := f.Ops.Bind(tx, port, host, ifaces[port]); err != nil {

@@ -166,20 +166,23 @@ func choose(tx *store.Tx, s segment, ranges []SegmentRange) (segment, bool) {
 
 // nextFree returns the first free id of the ranges after last, else the first from their beginning.
 func nextFree(ranges []SegmentRange, last uint32, free func(uint32) bool) (uint32, bool) {
-	for _, after := range []bool{true, false} {
-		for _, r := range ranges {
-			for id := uint64(r.First); id <= uint64(r.Last); id++ {
-				if after && id <= uint64(last) {
-					id = min(uint64(last), uint64(r.Last))
-					continue
-				}
-				if !after && id > uint64(last) {
-					break
-				}
-				if free(uint32(id)) {
-					return uint32(id), true
-				}
+	// The ids are walked in 64 bits: a GRE key may be the highest of 32.
+	within := func(first, last uint64) (uint32, bool) {
+		for id := first; id <= last; id++ {
+			if free(uint32(id)) {
+				return uint32(id), true
 			}
+		}
+		return 0, false
+	}
+	for _, r := range ranges {
+		if id, ok := within(max(uint64(r.First), uint64(last)+1), uint64(r.Last)); ok {
+			return id, true
+		}
+	}
+	for _, r := range ranges {
+		if id, ok := within(uint64(r.First), min(uint64(r.Last), uint64(last))); ok {
+			return id, true
 		}
 	}
 	return 0, false
