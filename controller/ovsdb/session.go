@@ -203,6 +203,13 @@ func (s *Session) kick() {
 	s.changed = make(chan struct{})
 }
 
+// stale makes the next State be read anew.
+func (s *Session) stale() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dirty = true
+}
+
 // RemoteAddr returns the address of the host's end, "192.0.2.7:51234".
 func (s *Session) RemoteAddr() string { return s.remote }
 
