@@ -108,6 +108,7 @@ func ok(t *testing.T, err error) {
 }
 
 func TestTCPPassesBetweenVMsOfTwoHosts(t *testing.T) {
+	t.Parallel()
 	_, a, b := twoVMs(t)
 	reaches(t, b, ip1.Addr())
 
@@ -142,6 +143,7 @@ func TestTCPPassesBetweenVMsOfTwoHosts(t *testing.T) {
 }
 
 func TestVMThatMovesIsReachedOnItsNewHost(t *testing.T) {
+	t.Parallel()
 	l, a, b := twoVMs(t)
 	ok(t, b.Move(t.Context(), "net1"))
 	reaches(t, a, ip2.Addr())
@@ -165,6 +167,7 @@ func noTrace(t *testing.T, h *lab.Host, vm *lab.VM) {
 }
 
 func TestDeletedVMLeavesNothingAndCanComeBack(t *testing.T) {
+	t.Parallel()
 	l, a, b := twoVMs(t)
 	sleeper := b.Command(t.Context(), "sleep", "1000")
 	ok(t, sleeper.Start())
@@ -184,6 +187,7 @@ func TestDeletedVMLeavesNothingAndCanComeBack(t *testing.T) {
 }
 
 func TestPowerLossEndsAHostAndBootBringsItsDatabaseBack(t *testing.T) {
+	t.Parallel()
 	l, a, b := twoVMs(t)
 	h := l.Host("cmp1")
 	pid := h.PID()
@@ -216,6 +220,7 @@ func TestPowerLossEndsAHostAndBootBringsItsDatabaseBack(t *testing.T) {
 }
 
 func TestVswitchdRestartKeepsPortsAndLosesFlows(t *testing.T) {
+	t.Parallel()
 	l, a, _ := twoVMs(t)
 	h := l.Host("cmp1")
 	for _, step := range []struct {
@@ -239,6 +244,7 @@ func TestVswitchdRestartKeepsPortsAndLosesFlows(t *testing.T) {
 }
 
 func TestCutCablesCarryNothingUntilTheyAreBack(t *testing.T) {
+	t.Parallel()
 	l, a, _ := twoVMs(t)
 	h := l.Host("cmp1")
 	ok(t, h.CutUnderlay(t.Context(), true))
@@ -265,6 +271,7 @@ func TestCutCablesCarryNothingUntilTheyAreBack(t *testing.T) {
 }
 
 func TestHostsKernelKeepsOutOfTenantTraffic(t *testing.T) {
+	t.Parallel()
 	l := labtest.Up(t, lab.Config{Hosts: lab.Hosts(1)})
 	joinByVXLAN(t, l)
 	h := l.Host("net1")
@@ -274,6 +281,7 @@ func TestHostsKernelKeepsOutOfTenantTraffic(t *testing.T) {
 }
 
 func TestHostsConnectToTheirController(t *testing.T) {
+	t.Parallel()
 	labtest.Skip(t)
 	controller, err := net.Listen("tcp", ":0")
 	ok(t, err)
@@ -305,6 +313,7 @@ func TestHostsConnectToTheirController(t *testing.T) {
 }
 
 func TestHostsSayWhoTheyAre(t *testing.T) {
+	t.Parallel()
 	l := labtest.Up(t, lab.Config{External: true, Hosts: []lab.HostConfig{
 		{Name: "alpha", Gateway: true, EncapTypes: []string{"geneve"}, ExternalIDs: map[string]string{"rack": "7", "system-id": ""}},
 		{Name: "beta", BridgeMappings: "physnet2:br-ex"},
@@ -328,6 +337,7 @@ func TestHostsSayWhoTheyAre(t *testing.T) {
 }
 
 func TestInternetReachesTheExternalBridgeOfAHost(t *testing.T) {
+	t.Parallel()
 	l := labtest.Up(t, lab.Config{External: true})
 	_, err := l.Host("net1").Output(t.Context(), "sh", "-ec", "ip addr add 198.51.100.50/24 dev br-ex; ip link set br-ex up")
 	ok(t, err)
@@ -340,6 +350,7 @@ func TestInternetReachesTheExternalBridgeOfAHost(t *testing.T) {
 }
 
 func TestErrorsOfCommandsSayWhatTheCommandSaid(t *testing.T) {
+	t.Parallel()
 	l := labtest.Up(t, lab.Config{})
 	_, err := l.Host("net1").Output(t.Context(), "sh", "-c", "echo out of luck >&2; exit 3")
 	var cmdErr *lab.CommandError
@@ -353,6 +364,7 @@ func TestErrorsOfCommandsSayWhatTheCommandSaid(t *testing.T) {
 }
 
 func TestEndedContextEndsWhatRunsOnTheHost(t *testing.T) {
+	t.Parallel()
 	l := labtest.Up(t, lab.Config{})
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
@@ -366,6 +378,7 @@ func TestEndedContextEndsWhatRunsOnTheHost(t *testing.T) {
 }
 
 func TestLabsStandBesideEachOther(t *testing.T) {
+	t.Parallel()
 	first := labtest.Up(t, lab.Config{})
 	second := labtest.Up(t, lab.Config{})
 	if first.Address() == second.Address() {

@@ -37,6 +37,9 @@ func TestMain(m *testing.M) {
 	}
 }
 
+// processName makes a lab's name differ from those of the same test in other processes.
+func processName(name string) string { return fmt.Sprintf("%s-%d", name, os.Getpid()) }
+
 // startBuilder starts another process that builds a lab. The returned function waits until it has.
 func startBuilder(t *testing.T, name, mode string) (*exec.Cmd, func()) {
 	t.Helper()
@@ -131,6 +134,7 @@ func wantNothing(t *testing.T, tr traces, within time.Duration) {
 }
 
 func TestDownLeavesNothing(t *testing.T) {
+	t.Parallel()
 	l := labtest.Up(t, lab.Config{Hosts: lab.Hosts(2), External: true})
 	joinByVXLAN(t, l)
 	mustPlug(t, l, lab.VMConfig{Name: "vm-a", Host: "net1", Port: port1, MAC: mac1, Addresses: []netip.Prefix{ip1}})
@@ -144,8 +148,9 @@ func TestDownLeavesNothing(t *testing.T) {
 }
 
 func TestKilledTestProcessLeavesNothing(t *testing.T) {
+	t.Parallel()
 	labtest.Skip(t)
-	name := "killed-test"
+	name := processName("killed")
 	cmd, built := startBuilder(t, name, "attached")
 	built()
 	l, err := lab.Open("", name)
@@ -159,8 +164,9 @@ func TestKilledTestProcessLeavesNothing(t *testing.T) {
 }
 
 func TestDetachedLabOutlivesItsBuilderUntilDown(t *testing.T) {
+	t.Parallel()
 	labtest.Skip(t)
-	name := "detached-test"
+	name := processName("detached")
 	cmd, built := startBuilder(t, name, "detached")
 	built()
 	ok(t, cmd.Wait())
@@ -193,9 +199,10 @@ func TestDetachedLabOutlivesItsBuilderUntilDown(t *testing.T) {
 }
 
 func TestBuilderKilledHalfWayLeavesNothing(t *testing.T) {
+	t.Parallel()
 	labtest.Skip(t)
 	for _, after := range []time.Duration{10, 30, 60, 100, 150, 200, 250, 300} {
-		name := fmt.Sprintf("half-way-%d", after)
+		name := processName(fmt.Sprintf("half-way-%d", after))
 		cmd, _ := startBuilder(t, name, "detached")
 		time.Sleep(after * time.Millisecond) // the moment is what is tested
 		l, openErr := lab.Open("", name)
@@ -217,9 +224,10 @@ func TestBuilderKilledHalfWayLeavesNothing(t *testing.T) {
 }
 
 func TestEndedContextWhileBuildingLeavesNothing(t *testing.T) {
+	t.Parallel()
 	labtest.Skip(t)
 	for _, after := range []time.Duration{0, 20, 50, 100, 150, 200} {
-		name := fmt.Sprintf("cancelled-%d", after)
+		name := processName(fmt.Sprintf("cancelled-%d", after))
 		ctx, cancel := context.WithTimeout(t.Context(), after*time.Millisecond)
 		l, err := lab.Up(ctx, lab.Config{Name: name, Hosts: lab.Hosts(2)})
 		cancel()
@@ -233,16 +241,19 @@ func TestEndedContextWhileBuildingLeavesNothing(t *testing.T) {
 }
 
 func TestFailureWhileBuildingLeavesNothing(t *testing.T) {
+	t.Parallel()
 	labtest.Skip(t)
-	l, err := lab.Up(t.Context(), lab.Config{Name: "failing", Controllers: []string{"nowhere:port"}})
+	name := processName("failing")
+	l, err := lab.Up(t.Context(), lab.Config{Name: name, Controllers: []string{"nowhere:port"}})
 	if err == nil {
 		ok(t, l.Down())
 		t.Fatal("built with a controller that has no port")
 	}
-	wantNothing(t, traces{name: "failing"}, 0)
+	wantNothing(t, traces{name: name}, 0)
 }
 
 func TestNameOfALabThatWasPulledOutIsFree(t *testing.T) {
+	t.Parallel()
 	labtest.Skip(t)
 	dir := t.TempDir()
 	stale := filepath.Join(dir, "stale")
