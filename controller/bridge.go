@@ -44,6 +44,9 @@ type stranger struct {
 // bridges may be quicker than its OVSDB.
 const strangerAfter = 5 * time.Second
 
+// blindResync is the resync of a bridge that cannot tell when others change it.
+const blindResync = 5 * time.Second
+
 // ServeSwitch owns a session until it ends. It is an [ofconn.Handle].
 func (c *Controller) ServeSwitch(ctx context.Context, sw *ofconn.Session) {
 	c.serveSwitch(ctx, sw, func() (*host, string) { return c.ownerOf(sw.DPID()) })
@@ -140,8 +143,9 @@ func (h *host) serveBridge(ctx context.Context, name string, sw *ofconn.Session,
 	b.loop.Report = newReporter(h, name, b.log, flowText).report
 	h.attach(b)
 	defer h.detach(b)
-	if err := h.watch(ctx, b); err != nil {
-		b.log.WithError(err).Warn("no flow monitor: changes made by others are found by the next resync only")
+	if err := b.watch(ctx); err != nil {
+		b.log.WithError(err).Warn("no flow monitor: the bridge is read every few seconds instead")
+		b.loop.Resync = min(b.loop.Resync, blindResync)
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { b.followPorts(ctx) })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -71,7 +72,7 @@ func (h *host) replan(ctx context.Context) time.Duration {
 	h.storeFacts(ctx)
 	start := time.Now()
 	m := h.c.cfg.Store.Snapshot()
-	o := h.observe(m)
+	o := h.observe()
 	p := newPlan(h.plan.Load(), m, o, h.name, h.c.cfg.Planners)
 	h.plan.Store(p)
 	took := time.Since(start)
@@ -87,25 +88,49 @@ func (h *host) replan(ctx context.Context) time.Duration {
 	return took
 }
 
-// storeFacts stores what the OVSDB says; while it is not connected, what it said last stays true.
+// storeFacts stores which ports are plugged. While that cannot be seen, what was seen last stays true.
 func (h *host) storeFacts(ctx context.Context) {
-	db := h.database()
-	if db == nil {
+	ifaces, known := h.plugged(h.c.cfg.Store.Snapshot())
+	if !known {
 		return
-	}
-	ifaces := map[model.ID]string{}
-	for _, p := range db.session.State().Plugged(row.IntBridge) {
-		ifaces[model.ID(p.IfaceID)] = p.Interface
-	}
-	if db.session.Err() != nil {
-		return // the state may be of before the end; unknown is not empty
 	}
 	if err := h.c.cfg.Facts.Plugged(ctx, h.name, ifaces); err != nil && ctx.Err() == nil {
 		h.log.WithError(err).Warn("plugged ports cannot be stored; tried again with the next change")
 	}
 }
 
-func (h *host) observe(m *model.Model) spec.Observed {
+// plugged returns the interfaces on br-int by the port they are of; known is false while neither the
+// OVSDB nor, for a host that never had one, the bridge is connected.
+func (h *host) plugged(m *model.Model) (ifaces map[model.ID]string, known bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	ifaces = map[model.ID]string{}
+	if h.db != nil {
+		for _, p := range h.db.session.State().Plugged(row.IntBridge) {
+			ifaces[model.ID(p.IfaceID)] = p.Interface
+		}
+		// An ended session's state may be of before its end.
+		return ifaces, h.db.session.Err() == nil
+	}
+	is, ok := m.Hosts.Get(h.name)
+	b := h.bridges[row.IntBridge]
+	if !ok || b == nil || !reflect.DeepEqual(is.Said, model.HostSettings{}) {
+		return nil, false
+	}
+	ports := b.sw.Ports()
+	for id := range m.Ports.All() {
+		if name := tapName(id); ports[name].No != 0 {
+			ifaces[id] = name
+		}
+	}
+	return ifaces, b.sw.Err() == nil
+}
+
+// tapName is the name that Nova gives to the interface of a port. On a host without OVSDB it is all
+// that tells which port an interface is of.
+func tapName(port model.ID) string { return "tap" + string(port[:min(11, len(port))]) }
+
+func (h *host) observe() spec.Observed {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	o := spec.Observed{Ports: map[string]map[string]of.Port{}}
