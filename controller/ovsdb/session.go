@@ -59,6 +59,7 @@ type Handler func(ctx context.Context, s *Session)
 // It is a reconcile.Target for the rows of package row: Actual, Apply and Equal.
 type Session struct {
 	remote string
+	local  string
 	gate   *gate
 	client client.Client
 	cache  *cache.TableCache
@@ -77,7 +78,7 @@ func newSession(ctx context.Context, conn net.Conn, opt Options) (*Session, erro
 	opt = opt.withDefaults()
 	ctx, cancel := context.WithTimeout(ctx, opt.Setup)
 	defer cancel()
-	s := &Session{remote: conn.RemoteAddr().String(), changed: make(chan struct{}), dirty: true,
+	s := &Session{remote: conn.RemoteAddr().String(), local: conn.LocalAddr().String(), changed: make(chan struct{}), dirty: true,
 		broken: make(chan error, 1), done: make(chan struct{})}
 	if t, ok := conn.(*tls.Conn); ok {
 		if err := t.HandshakeContext(ctx); err != nil {
@@ -212,6 +213,9 @@ func (s *Session) stale() {
 
 // RemoteAddr returns the address of the host's end, "192.0.2.7:51234".
 func (s *Session) RemoteAddr() string { return s.remote }
+
+// LocalAddr returns the address of our end, by which the host can reach us: "192.0.2.1:6640".
+func (s *Session) LocalAddr() string { return s.local }
 
 // Identity returns who the host says it is, now.
 func (s *Session) Identity() Identity { return s.State().Identity }
