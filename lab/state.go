@@ -177,7 +177,7 @@ func rootLink(management netip.Prefix) string {
 	return fmt.Sprintf("heddle-%02x%02x%02x%02x", a[0], a[1], a[2], a[3])
 }
 
-// fileName returns the name of the file that records a virtual machine.
+// vmFile returns the name of the file that records a virtual machine.
 func (l *Lab) vmFile(name string) string { return filepath.Join(l.dir, "vms", name+".json") }
 
 // vmNames returns the names of the recorded virtual machines, sorted.

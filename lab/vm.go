@@ -157,8 +157,11 @@ func (l *Lab) PrepareVM(ctx context.Context, cfg VMConfig) (*VM, error) {
 // its host has lost power since.
 func (l *Lab) VM(name string) (*VM, error) {
 	var r vmRecord
-	err := readJSON(l.vmFile(name), &r)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && !vmName.MatchString(name) {
+	err := fs.ErrNotExist
+	if vmName.MatchString(name) { // else it could name any file
+		err = readJSON(l.vmFile(name), &r)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("lab %s has no virtual machine %q: %w", l.cfg.Name, name, fs.ErrNotExist)
 	}
 	if err != nil {
