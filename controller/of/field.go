@@ -153,12 +153,12 @@ const (
 	NeedSCTP          // ip and ip_proto 132
 	NeedICMP          // ipv4 and ip_proto 1
 	NeedICMP6         // ipv6 and ip_proto 58
-	NeedND            // icmp6 type 135 or 136, code 0
-	NeedNS            // icmp6 type 135, code 0
-	NeedNA            // icmp6 type 136, code 0
-	NeedCTIPv4        // eth_type 0x0800 and ct_state with +trk
-	NeedCTIPv6        // eth_type 0x86dd and ct_state with +trk
-	NeedCT            // ip and ct_state with +trk
+	NeedND            // icmp6 type 135 or 136
+	NeedNS            // icmp6 type 135
+	NeedNA            // icmp6 type 136
+	NeedCTIPv4        // eth_type 0x0800 and a ct_state of a valid connection: +trk-inv, or +new, +est, …
+	NeedCTIPv6        // eth_type 0x86dd and such a ct_state
+	NeedCT            // ip and such a ct_state
 )
 
 // FieldInfo is a row of the registry: all that is to be known about a field.

@@ -6,7 +6,8 @@ import "net/netip"
 // occur twice. An empty Match holds for every packet.
 type Match []FieldMatch
 
-// FieldMatch asks that the bits of a field under Mask equal those of Value.
+// FieldMatch asks that the bits of a field under Mask equal those of Value. The zero FieldMatch asks nothing; the
+// constructors give it for an empty mask, such as that of the prefix 0.0.0.0/0.
 type FieldMatch struct {
 	Field Field
 	Value Value
@@ -26,13 +27,20 @@ func (m FieldMatch) FullMask() Value {
 	return m.Mask
 }
 
-// fullMask is the mask of an exact match. Bit 12 of vlan_vid belongs to it although the id has 12 bits.
+// fullMask is the mask of an exact match. Bit 12 of vlan_vid belongs to it although the id has 12 bits, and the unused
+// bits of tun_flags do, since OVS never gives the one flag back as an exact match.
 func (f Field) fullMask() Value {
-	if f == FieldVLANVID {
+	switch f {
+	case FieldVLANVID:
 		return Value{Lo: VLANPresent | 0xfff}
+	case FieldTunFlags:
+		return Value{Lo: 0xffff}
 	}
 	return Ones(f.Bits())
 }
+
+// AsksNothing reports whether the match holds for every packet: it is the zero FieldMatch.
+func (m FieldMatch) AsksNothing() bool { return m.Field == FieldUnknown && m.Raw == "" }
 
 // Find is the member of m that asks for field f.
 func (m Match) Find(f Field) (FieldMatch, bool) {
@@ -47,14 +55,16 @@ func (m Match) Find(f Field) (FieldMatch, bool) {
 // Is matches a field of at most 64 bits exactly.
 func Is(f Field, v uint64) FieldMatch { return FieldMatch{Field: f, Value: Num(v)} }
 
-// Masked matches the bits of a field under mask; bits of value outside it are dropped, since OVS refuses them.
+// Masked matches the bits of a field under mask; bits of value outside it are dropped, since OVS refuses them. An empty
+// mask gives the zero FieldMatch, which asks nothing.
 func Masked(f Field, value, mask Value) FieldMatch {
-	if mask == f.fullMask() {
-		mask = Value{}
-	} else {
-		value = value.And(mask)
+	switch mask {
+	case Value{}:
+		return FieldMatch{}
+	case f.fullMask():
+		return FieldMatch{Field: f, Value: value}
 	}
-	return FieldMatch{Field: f, Value: value, Mask: mask}
+	return FieldMatch{Field: f, Value: value.And(mask), Mask: mask}
 }
 
 // InPort matches the port the packet came in by.
@@ -147,17 +157,16 @@ func prefix(f Field, p netip.Prefix) FieldMatch {
 	return Masked(f, AddrValue(p.Addr()), Ones(p.Bits()).Shl(f.Bits()-p.Bits()))
 }
 
-// IPv4Src matches the IPv4 source. The prefix must be IPv4 and at least one bit long: OpenFlow has no way to ask for
-// no bits.
+// IPv4Src matches the IPv4 source. The prefix must be IPv4.
 func IPv4Src(p netip.Prefix) FieldMatch { return prefix(FieldIPv4Src, p) }
 
-// IPv4Dst matches the IPv4 destination; the prefix is as in IPv4Src.
+// IPv4Dst matches the IPv4 destination. The prefix must be IPv4.
 func IPv4Dst(p netip.Prefix) FieldMatch { return prefix(FieldIPv4Dst, p) }
 
-// IPv6Src matches the IPv6 source. The prefix must be IPv6 and at least one bit long.
+// IPv6Src matches the IPv6 source. The prefix must be IPv6.
 func IPv6Src(p netip.Prefix) FieldMatch { return prefix(FieldIPv6Src, p) }
 
-// IPv6Dst matches the IPv6 destination; the prefix is as in IPv6Src.
+// IPv6Dst matches the IPv6 destination. The prefix must be IPv6.
 func IPv6Dst(p netip.Prefix) FieldMatch { return prefix(FieldIPv6Dst, p) }
 
 // TCPSrc matches the TCP source port.
@@ -210,7 +219,7 @@ func ARPOp(op uint16) FieldMatch { return Is(FieldARPOp, uint64(op)) }
 // ARPSPA matches the ARP sender's IPv4 address.
 func ARPSPA(a netip.Addr) FieldMatch { return FieldMatch{Field: FieldARPSPA, Value: AddrValue(a)} }
 
-// ARPSPAIn matches a range of ARP sender addresses; the prefix is as in IPv4Src.
+// ARPSPAIn matches a range of ARP sender addresses. The prefix must be IPv4.
 func ARPSPAIn(p netip.Prefix) FieldMatch { return prefix(FieldARPSPA, p) }
 
 // ARPTPA matches the ARP target's IPv4 address.
@@ -263,7 +272,7 @@ const (
 // CTState matches packets whose connection state has all of the bits set and none of the bits clear:
 // CTState(CTTrk|CTEst, CTNew) is ct_state=-new+est+trk.
 func CTState(set, clear CTStateFlags) FieldMatch {
-	return FieldMatch{Field: FieldCTState, Value: Num(uint64(set)), Mask: Num(uint64(set | clear))}
+	return Masked(FieldCTState, Num(uint64(set)), Num(uint64(set|clear)))
 }
 
 // CTZone matches the connection tracking zone.

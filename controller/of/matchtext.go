@@ -63,7 +63,7 @@ func (m Match) appendText(dst []byte) []byte {
 	p.network(protoNamed)
 	p.transport()
 	for _, f := range m {
-		if !f.Field.Known() {
+		if !f.Field.Known() && !f.AsksNothing() {
 			p.dst = append(hex.AppendEncode(append(p.dst, "oxm("...), []byte(f.Raw)), "),"...)
 		}
 	}
@@ -355,7 +355,7 @@ func appendValue(dst []byte, f Field, v, mask Value) []byte {
 	case TCPFlagsFormat:
 		return appendFlags(dst, v.Lo, FieldMatch{Field: f, Mask: mask}.FullMask().Lo, 0xfff, tcpFlagNames[:])
 	case TunFlagsFormat:
-		return appendFlags(dst, v.Lo, FieldMatch{Field: f, Mask: mask}.FullMask().Lo, 1, tunFlagsNames[:])
+		return appendFlags(dst, v.Lo, FieldMatch{Field: f, Mask: mask}.FullMask().Lo, 0xffff, tunFlagsNames[:])
 	case FragFormat:
 		return append(dst, fragName(v.Lo, FieldMatch{Field: f, Mask: mask}.FullMask().Lo)...)
 	case Hexadecimal:

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -135,19 +136,28 @@ func decodeAction(c *Cursor) of.Action {
 	if c.Join(&body); c.err != nil {
 		return nil
 	}
-	if a := decodeKnownAction(kind, length, body); a != nil {
+	raw = raw[:length]
+	if a := decodeKnownAction(kind, length, body); a != nil && reproduces(a, raw) {
 		return a
 	}
-	return of.Unknown{Bytes: append([]byte(nil), raw[:length]...)}
+	return of.Unknown{Bytes: append([]byte(nil), raw...)}
 }
 
-// decodeKnownAction is nil for an action that has no type, or that holds what its type cannot express.
+// reproduces reports whether the action is written again as exactly these bytes. If not, the typed form would lose
+// something, such as a field without a row in the registry, and the bytes are kept instead.
+func reproduces(a of.Action, raw []byte) bool {
+	var stack [256]byte
+	b, err := appendAction(stack[:0], a)
+	return err == nil && bytes.Equal(b, raw)
+}
+
+// decodeKnownAction is nil for an action that package of has no type for.
 func decodeKnownAction(kind uint16, length int, c Cursor) of.Action {
 	if kind == actExperimenter {
 		if c.U32() != of.ExperimenterNicira {
 			return nil
 		}
-		return decodeNicira(length, c)
+		return decodeNicira(c)
 	}
 	if kind == actSetField {
 		return decodeSetField(c)
@@ -188,17 +198,8 @@ func decodeKnownAction(kind uint16, length int, c Cursor) of.Action {
 
 func decodeSetField(c Cursor) of.Action {
 	f := decodeTLV(&c)
-	if c.err != nil || !f.Field.Known() || !f.Mask.IsZero() || c.Len() > 7 || !allZero(c.Rest()) {
+	if c.err != nil || !f.Field.Known() || !f.Mask.IsZero() {
 		return nil
 	}
 	return of.SetField{Field: f.Field, Value: f.Value}
-}
-
-func allZero(b []byte) bool {
-	for _, c := range b {
-		if c != 0 {
-			return false
-		}
-	}
-	return true
 }

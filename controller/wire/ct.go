@@ -76,6 +76,10 @@ func decodeCT(c *Cursor) of.Action {
 	if table != ctNoRecirc {
 		a.Recirc, a.Table = true, of.TableID(table)
 	}
+	if c.nested {
+		return nil // OVS has no ct in a ct, and unbounded depth would be a trap
+	}
+	c.nested = true
 	a.Actions = decodeActions(c, nil)
 	return a
 }

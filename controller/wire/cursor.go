@@ -37,6 +37,8 @@ type Cursor struct {
 	base int    // offset of buf[0] in what the outermost decoder was given
 	what string
 	err  error
+
+	nested bool // inside a ct action
 }
 
 // NewCursor reads b; what names the item in errors.
@@ -80,7 +82,7 @@ func (c *Cursor) Rest() []byte { return c.Bytes(len(c.buf)) }
 // Sub reads n bytes as an item of its own.
 func (c *Cursor) Sub(n int, what string) Cursor {
 	base := c.base
-	return Cursor{buf: c.Bytes(n), base: base, what: what, err: c.err}
+	return Cursor{buf: c.Bytes(n), base: base, what: what, err: c.err, nested: c.nested}
 }
 
 // Join takes over the failure of an item read with Sub.

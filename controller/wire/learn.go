@@ -130,9 +130,6 @@ func decodeLearn(c *Cursor, second bool) of.Action {
 		}
 		a.Specs = append(a.Specs, s)
 	}
-	if !allZero(c.buf) {
-		return nil
-	}
 	return a
 }
 

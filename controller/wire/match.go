@@ -92,6 +92,7 @@ const maxSorted = 32
 
 // AppendOXM appends a match as OXM TLVs in canonical order: the order of the constants of.Field…, which is the one OVS
 // emits, with unknown TLVs last, by their bytes. The order of m does not matter. A field that occurs twice is an error.
+// Whether a switch will accept the match is not looked at; of.Match.Check does that.
 func AppendOXM(dst []byte, m of.Match) ([]byte, error) {
 	start := len(dst)
 	for i := range m {
@@ -110,7 +111,9 @@ func appendUnordered(dst []byte, m of.Match) ([]byte, error) {
 	var stack [maxSorted]int
 	order := stack[:0]
 	for i := range m {
-		order = append(order, i)
+		if !m[i].AsksNothing() {
+			order = append(order, i)
+		}
 	}
 	slices.SortFunc(order, func(i, j int) int { return compareFields(&m[i], &m[j]) })
 	start := len(dst)

@@ -8,7 +8,6 @@ import (
 
 // Subtypes of Nicira's actions (ovs-actions(7) and OVS's lib/ofp-actions.c).
 const (
-	nxResubmit        = 1
 	nxRegMove         = 6
 	nxRegLoad         = 7
 	nxNote            = 8
@@ -98,9 +97,6 @@ func appendResubmit(dst []byte, a of.Resubmit) []byte {
 	port := port16(a.Port)
 	if a.Port == 0 {
 		port = port16(of.PortInPort)
-	}
-	if a.Table == of.TableAll && !a.CT {
-		return pad(put16(beginNicira(dst, 16, nxResubmit), port), 4)
 	}
 	subtype := byte(nxResubmitTable)
 	if a.CT {
@@ -205,10 +201,10 @@ func appendController(dst []byte, a of.Controller) ([]byte, error) {
 	start := len(dst)
 	dst = pad(beginNicira(dst, 0, nxController2), 6)
 	if a.MaxLen != of.MaxLenNoBuffer {
-		dst = append(dst, 0, propMaxLen, 0, 6, byte(a.MaxLen>>8), byte(a.MaxLen), 0, 0)
+		dst = append(dst, 0, propMaxLen, 0, 8, byte(a.MaxLen>>8), byte(a.MaxLen), 0, 0)
 	}
 	if a.ID != 0 {
-		dst = append(dst, 0, propControllerID, 0, 6, byte(a.ID>>8), byte(a.ID), 0, 0)
+		dst = append(dst, 0, propControllerID, 0, 8, byte(a.ID>>8), byte(a.ID), 0, 0)
 	}
 	if a.Reason != of.ReasonAction {
 		dst = append(dst, 0, propReason, 0, 5, a.Reason, 0, 0, 0)

@@ -4,13 +4,10 @@ import (
 	"github.com/heddle-sdn/heddle/controller/of"
 )
 
-// decodeNicira reads a Nicira action behind its experimenter id; length is that of the whole action. It gives nil for
-// what of cannot express, such as a field without a row in the registry; the caller keeps that as bytes.
-func decodeNicira(length int, c Cursor) of.Action {
+// decodeNicira reads a Nicira action behind its experimenter id. It gives nil for what package of has no type for.
+func decodeNicira(c Cursor) of.Action {
 	var a of.Action
 	switch c.U16() {
-	case nxResubmit:
-		a = of.Resubmit{Port: resubmitPort(c.U16()), Table: of.TableAll}
 	case nxResubmitTable:
 		a = of.Resubmit{Port: resubmitPort(c.U16()), Table: of.TableID(c.U8())}
 	case nxResubmitTableCT:
@@ -19,7 +16,7 @@ func decodeNicira(length int, c Cursor) of.Action {
 		place := c.U16()
 		a = of.Load{Dst: unpackOffsetBits(place, readField(&c)), Value: c.U64()}
 	case nxRegLoad2:
-		if f := decodeTLV(&c); f.Field.Known() && allZero(c.buf) {
+		if f := decodeTLV(&c); f.Field.Known() {
 			a = of.RegLoad2{Field: f.Field, Value: f.Value, Mask: f.Mask}
 		}
 	case nxRegMove:
@@ -56,18 +53,10 @@ func decodeNicira(length int, c Cursor) of.Action {
 	case nxLearn2:
 		a = decodeLearn(&c, true)
 	}
-	if a == nil || c.err != nil || !reproduces(a, length) {
+	if c.err != nil {
 		return nil
 	}
 	return a
-}
-
-// reproduces reports whether the action can be written again and with the same length; if not, the typed form would
-// lose something and the bytes are kept instead.
-func reproduces(a of.Action, length int) bool {
-	var stack [256]byte
-	b, err := appendAction(stack[:0], a)
-	return err == nil && len(b) == length
 }
 
 func resubmitPort(p uint16) of.PortNo {
