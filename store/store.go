@@ -160,7 +160,8 @@ func (s *Store) attempt(ctx context.Context, fn func(*Tx) error) (*model.Model, 
 	if err := ctx.Err(); err != nil {
 		return nil, nil, fmt.Errorf("update: %w", err)
 	}
-	tx := NewTx(s.head, s.opts.Now().UTC(), CauseOf(ctx))
+	// Without the monotonic reading, which storing would lose.
+	tx := NewTx(s.head, s.opts.Now().UTC().Round(0), CauseOf(ctx))
 	if err := fn(tx); err != nil {
 		return nil, s.seen(), err
 	}
