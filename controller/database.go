@@ -92,6 +92,7 @@ func (d *database) follow(ctx context.Context) {
 			d.h.log.WithError(err).Warn("what the host says cannot be stored; tried again with its next change")
 		}
 		d.h.c.notice()
+		d.read.Store(true)
 		d.h.wake()
 		select {
 		case <-ctx.Done():
@@ -99,7 +100,6 @@ func (d *database) follow(ctx context.Context) {
 		case <-d.session.Done():
 			return
 		case <-changed:
-			d.loop.Verify()
 		}
 	}
 }

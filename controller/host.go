@@ -82,9 +82,7 @@ func (h *host) replan(ctx context.Context) time.Duration {
 	} else {
 		h.c.board.planned(h.name, p.spec)
 	}
-	for _, l := range h.loops() {
-		l.Kick()
-	}
+	h.kickLoops()
 	return took
 }
 
@@ -149,25 +147,20 @@ func (h *host) database() *database {
 	return h.db
 }
 
-// kicker is a reconcile loop of any target.
-type kicker interface {
-	Kick()
-	Verify()
-}
-
-func (h *host) loops() []kicker {
+// kickLoops wakes the loops for the new plan.
+func (h *host) kickLoops() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var out []kicker
 	if h.db != nil {
-		out = append(out, h.db.loop)
-	}
-	for _, b := range h.bridges {
-		if b.loop != nil {
-			out = append(out, b.loop)
+		if h.db.read.Swap(false) {
+			h.db.loop.Verify()
+		} else {
+			h.db.loop.Kick()
 		}
 	}
-	return out
+	for _, b := range h.bridges {
+		b.loop.Kick()
+	}
 }
 
 // database is the connected OVSDB of a host.
@@ -175,6 +168,9 @@ type database struct {
 	h       *host
 	session *ovsdb.Session
 	loop    *reconcile.Loop[row.Key, row.Row]
+	// read says that the OVSDB changed and has to be compared anew, once a plan knows of the change:
+	// against an older plan, a port that was just plugged would look like one that nobody wants.
+	read atomic.Bool
 }
 
 var errNoPlan = errors.New("the host is not planned yet")

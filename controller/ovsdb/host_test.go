@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ovn-kubernetes/libovsdb/ovsdb"
 	"github.com/sirupsen/logrus"
 
 	"github.com/heddle-sdn/heddle/controller/ovsdb/row"
@@ -230,3 +231,8 @@ func receive(t *testing.T, sessions <-chan *Session) *Session {
 		return nil
 	}
 }
+
+type (
+	change    = reconcile.Change[row.Key, row.Row]
+	operation = ovsdb.Operation
+)
