@@ -7,7 +7,6 @@ import (
 
 	"github.com/heddle-sdn/heddle/controller/of"
 	"github.com/heddle-sdn/heddle/controller/ovsdb/row"
-	"github.com/heddle-sdn/heddle/controller/pipeline"
 	"github.com/heddle-sdn/heddle/controller/spec"
 	"github.com/heddle-sdn/heddle/store/model"
 )
@@ -87,14 +86,12 @@ func (p *planner) planRows() {
 			p.s.Want(row.Bridge{Name: br, Controllers: []string{p.o.Rows.Controller}}, a, b)
 		}
 	}
-	for iface := range p.o.Rows.Plugged {
-		p.s.Want(row.Tag{Port: iface, VLAN: pipeline.DeadVLAN})
-	}
 	for _, id := range p.m.NetworksAt(p.s.Host) {
 		network, vlan := p.network(id)
 		for _, port := range p.m.PortsAt(p.s.Host, id) {
-			if iface := p.iface(port.ID); network.AdminUp && port.AdminUp && p.o.Rows.Plugged[iface] != "" {
-				p.s.Want(row.Tag{Port: iface, VLAN: vlan})
+			// A port without a wanted tag, such as one that is down, is on the dead VLAN.
+			if iface := p.iface(port.ID); network.AdminUp && port.AdminUp && p.o.Rows.Plugged[iface] == string(port.ID) {
+				p.s.Want(row.Tag{Port: iface, VLAN: vlan, IfaceID: string(port.ID)})
 			}
 		}
 	}
