@@ -133,7 +133,7 @@ func (a *api) subnet(network, cidr string) string {
 	if strings.Contains(cidr, ":") {
 		version = "6"
 	}
-	return a.make("subnets", "subnet", `{"network_id":"`+network+`","cidr":"`+cidr+`","ip_version":`+version+`}`)
+	return a.make("subnets", "subnet", `{"name":"`+cidr+`","network_id":"`+network+`","cidr":"`+cidr+`","ip_version":`+version+`}`)
 }
 
 func (a *api) make(path, name, body string) string {
