@@ -2,6 +2,7 @@ package ovsdb
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -58,7 +59,7 @@ func (f *framer) next() ([]byte, error) {
 			return nil, fmt.Errorf("%w: message of more than %d bytes", ErrMalformed, f.max)
 		}
 		if whole {
-			return f.buf, nil
+			return bytes.TrimLeft(f.buf, " \t\r\n"), nil
 		}
 	}
 }
