@@ -1,0 +1,199 @@
+package native
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/heddle-sdn/heddle/controller/of"
+	"github.com/heddle-sdn/heddle/controller/pipeline"
+	"github.com/heddle-sdn/heddle/store/model"
+)
+
+// flowStates are the states in the order that summaries list them.
+var flowStates = []FlowState{FlowOK, FlowMissing, FlowAltered, FlowStale, FlowLearned, FlowForeign}
+
+// flowFilter says which flows of a bridge are shown. A zero field shows all.
+type flowFilter struct {
+	states []string
+	table  string // name or number
+	kinds  []string
+	object string // "port/<id>" or the id alone
+	text   string // in lower case; part of the flow's text
+}
+
+func readFlowFilter(q query) (flowFilter, error) {
+	known := make([]string, len(flowStates))
+	for i, s := range flowStates {
+		known[i] = string(s)
+	}
+	var f flowFilter
+	var err error
+	if f.states, err = q.oneOf("state", known...); err != nil {
+		return flowFilter{}, err
+	}
+	f.kinds, err = q.oneOf("kind", pipeline.KindBase.String(), pipeline.KindNetwork.String(), pipeline.KindPort.String(), pipeline.KindLearned.String())
+	if err != nil {
+		return flowFilter{}, err
+	}
+	if f.table = q.text("table"); isNumber(f.table) {
+		n, err := strconv.ParseUint(f.table, 10, 8)
+		if err != nil || of.TableID(n) == of.TableAll {
+			return flowFilter{}, badRequest("query: table is %s, tables are numbered 0 to 254", f.table)
+		}
+		f.table = strconv.FormatUint(n, 10)
+	}
+	f.object, f.text = q.text("object"), strings.ToLower(q.text("q"))
+	return f, nil
+}
+
+func isNumber(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}
+
+// shows reports whether a flow is among those asked for.
+func (f flowFilter) shows(flow *Flow) bool {
+	switch {
+	case f.states != nil && !slices.Contains(f.states, string(flow.State)),
+		f.kinds != nil && !slices.Contains(f.kinds, flow.Kind),
+		f.table != "" && f.table != flow.Table && f.table != strconv.Itoa(int(flow.Flow.Table)),
+		f.object != "" && !isObject(flow.Object, f.object):
+		return false
+	}
+	return f.text == "" || strings.Contains(strings.ToLower(flow.Flow.String()), f.text)
+}
+
+// isObject reports whether object, "port/<id>", is what was asked for: the whole or its id.
+func isObject(object, asked string) bool {
+	_, id, _ := strings.Cut(object, "/")
+	return object == asked || id != "" && id == asked
+}
+
+func (s *server) listFlows(w http.ResponseWriter, r *http.Request) error {
+	q, err := parseQuery(r, "state", "table", "kind", "object", "q", "limit", "offset")
+	if err != nil {
+		return err
+	}
+	filter, err := readFlowFilter(q)
+	if err != nil {
+		return err
+	}
+	page, err := q.page()
+	if err != nil {
+		return err
+	}
+	sw, err := s.findSwitch(r)
+	if err != nil {
+		return err
+	}
+	flows, err := s.Fabric.Flows(r.Context(), sw.DPID)
+	if err != nil {
+		if r.Context().Err() != nil {
+			return r.Context().Err()
+		}
+		return &apiError{http.StatusBadGateway, "SwitchUnreachable", fmt.Sprintf("flows of %v cannot be read: %v", sw.DPID, err)}
+	}
+	summary := map[FlowState]int{}
+	matched := make([]*Flow, 0, len(flows))
+	for i := range flows {
+		summary[flows[i].State]++
+		if filter.shows(&flows[i]) {
+			matched = append(matched, &flows[i])
+		}
+	}
+	start, end := page.bounds(len(matched))
+	jsonHeader(w)
+	out := newStream(w, s.StreamTimeout)
+	defer out.close()
+	out.buf = appendFlowsHead(make([]byte, 0, flushAt+flushAt/4), sw, len(flows), summary, len(matched), start)
+	e := flowEncoder{m: s.Store.Snapshot()}
+	for i, f := range matched[start:end] {
+		if i > 0 {
+			out.buf = append(out.buf, ',')
+		}
+		out.buf = e.append(append(out.buf, '\n'), f)
+		if !out.flush(flushAt) {
+			return nil // the client has gone away
+		}
+	}
+	out.buf = append(out.buf, "\n]}\n"...)
+	return nil
+}
+
+// appendFlowsHead appends the answer up to its list of flows.
+func appendFlowsHead(b []byte, sw Switch, total int, summary map[FlowState]int, matched, offset int) []byte {
+	b = appendMember(b, '{', "dpid", sw.DPID.String())
+	b = appendMember(b, ',', "host", sw.Host)
+	b = appendMember(b, ',', "bridge", sw.Bridge)
+	b = strconv.AppendInt(append(b, `,"summary":{"total":`...), int64(total), 10)
+	for _, state := range flowStates {
+		b = append(append(append(b, `,"`...), state...), `":`...)
+		b = strconv.AppendInt(b, int64(summary[state]), 10)
+	}
+	b = strconv.AppendInt(append(b, `},"matched":`...), int64(matched), 10)
+	b = strconv.AppendInt(append(b, `,"offset":`...), int64(offset), 10)
+	return append(b, `,"flows":[`...)
+}
+
+// flowEncoder writes flows as JSON. It is written by hand because a bridge may have a hundred thousand
+// of them.
+type flowEncoder struct {
+	m       *model.Model
+	scratch []byte
+}
+
+func (e *flowEncoder) append(b []byte, f *Flow) []byte {
+	b = appendMember(b, '{', "state", string(f.State))
+	b = strconv.AppendUint(append(b, `,"table":`...), uint64(f.Flow.Table), 10)
+	b = appendMember(b, ',', "table_name", f.Table)
+	b = strconv.AppendUint(append(b, `,"priority":`...), uint64(f.Flow.Priority), 10)
+	b = appendMember(b, ',', "cookie", f.Flow.Cookie.String())
+	b = appendMember(b, ',', "text", f.Flow.String())
+	b = appendMember(b, ',', "match", f.Flow.Match.String())
+	e.scratch = of.AppendActions(e.scratch[:0], f.Flow.Actions)
+	b = appendString(append(b, `,"actions":`...), e.scratch)
+	if f.Want != nil {
+		b = appendMember(b, ',', "wanted", f.Want.String())
+	}
+	if f.State != FlowMissing {
+		b = strconv.AppendUint(append(b, `,"packets":`...), f.Packets, 10)
+		b = strconv.AppendUint(append(b, `,"bytes":`...), f.Bytes, 10)
+		b = strconv.AppendFloat(append(b, `,"age_seconds":`...), f.Age.Seconds(), 'f', -1, 64)
+	}
+	if f.Kind != "" {
+		b = appendMember(b, ',', "kind", f.Kind)
+	}
+	if f.Object != "" {
+		b = e.appendCause(b, f.Object)
+	}
+	return append(b, '}')
+}
+
+// appendCause tells of the API object that caused a flow and of the request that changed it last.
+func (e *flowEncoder) appendCause(b []byte, object string) []byte {
+	b = appendMember(b, ',', "object", object)
+	meta := metaOf(e.m, object)
+	if meta == nil {
+		return b
+	}
+	for _, x := range [...]struct{ name, value string }{{"object_name", meta.Name}, {"request", meta.Request}, {"user", meta.User}} {
+		if x.value != "" {
+			b = appendMember(b, ',', x.name, x.value)
+		}
+	}
+	return b
+}
+
+// metaOf returns what is common to the object "network/<id>" or "port/<id>", nil if it is gone.
+func metaOf(m *model.Model, object string) *model.Meta {
+	kind, key, _ := strings.Cut(object, "/")
+	switch r := m.Get(kind, key).(type) {
+	case *model.Network:
+		return &r.Meta
+	case *model.Port:
+		return &r.Meta
+	}
+	return nil
+}
