@@ -33,6 +33,7 @@ func portTable(ops *l2.Ops, domain string) *resource[*model.Port, l2.PortCreate,
 			return n != nil && v.who.Owns(n.Project)
 		},
 		network: func(m *model.Model, p *model.Port) *model.Network { return networkOf(m, p.Network) },
+		service: true,
 		target:  func(q *l2.PortCreate) model.ID { return q.Network },
 		allow: func(v *view, on *model.Network) error {
 			if !v.who.Owns(on.Project) && !v.who.Service() && !on.Shared {

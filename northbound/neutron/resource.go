@@ -26,6 +26,7 @@ type resource[T, C, U any] struct {
 	scan    func(m *model.Model, f filters) iter.Seq[T] // at least what f selects
 	visible func(v *view, t T) bool
 	network func(m *model.Model, t T) *model.Network // the network it is on; nil if none
+	service bool                                     // cloud services may change every one
 
 	// target is the network that a create puts its object on; nil if there is none. allow decides about
 	// the create as a whole, after the attributes' gates; nil: who may write may create.
@@ -71,7 +72,7 @@ func (r *resource[T, C, U]) look(v *view, id model.ID) (T, error) {
 // mayWrite decides about an update or a delete of what the viewer can see; verb is "update" or
 // "delete".
 func (r *resource[T, C, U]) mayWrite(v *view, t T, verb string) error {
-	if v.who.Admin || v.who.Writes() && (v.who.Owns(r.meta(t).Project) || r.ownsNetwork(v, t)) {
+	if v.who.Admin || r.service && v.who.Service() || v.who.Writes() && (v.who.Owns(r.meta(t).Project) || r.ownsNetwork(v, t)) {
 		return nil
 	}
 	return forbidden(verb + "_" + r.name)
