@@ -1,0 +1,49 @@
+# `make demo` runs Heddle's main job, `make test` runs every test. Both install what is missing.
+
+GO      ?= go
+BIN     := bin/heddle
+PKGS    := ./...
+# What a lab needs, and beyond that what tests need.
+LAB_PACKAGES  := openvswitch-switch openvswitch-common iproute2 iputils-ping ethtool nftables util-linux curl jq
+TEST_PACKAGES := $(LAB_PACKAGES) openvswitch-pki tcpdump procps python3-openstackclient gcc libc6-dev
+STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.7.0
+
+.PHONY: all build demo test check bench golden docs fuzz clean
+
+all: build
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/heddle
+
+demo:
+	@scripts/install-packages $(LAB_PACKAGES)
+	@echo "building $(BIN)" >&2
+	@$(MAKE) --no-print-directory build
+	@KEEP=$(KEEP) examples/demo.sh $(BIN)
+
+# Pure tests, vet and staticcheck: seconds once built.
+check:
+	@test -z "$$(gofmt -l .)" || { echo "not gofmt-ed:"; gofmt -l .; exit 1; }
+	$(GO) vet $(PKGS)
+	$(GO) run $(STATICCHECK) $(PKGS)
+
+test: check
+	@scripts/install-packages $(TEST_PACKAGES)
+	$(GO) test -race -timeout 20m $$($(GO) list $(PKGS) | grep -v /test/e2e)
+	$(GO) test -count=1 -timeout 30m ./test/e2e/...
+
+bench:
+	@scripts/install-packages $(LAB_PACKAGES)
+	@scripts/bench
+
+# Writes golden files and generated documents anew; look at the diff.
+golden docs:
+	$(GO) test ./controller/pipeline ./northbound/... -run 'Golden|Document' -update
+
+# Each fuzz target for FUZZTIME; `make test` runs their seeds.
+FUZZTIME ?= 30s
+fuzz:
+	@scripts/fuzz $(FUZZTIME)
+
+clean:
+	rm -rf bin dist
