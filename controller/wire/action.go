@@ -32,25 +32,64 @@ const (
 // AppendActions appends actions without any instruction around them, as groups and packet-outs hold them.
 func AppendActions(dst []byte, actions []of.Action) ([]byte, error) {
 	start := len(dst)
-	var err error
-	for _, a := range actions {
-		if dst, err = appendAction(dst, a); err != nil {
-			return dst[:start], err
-		}
+	dst, n, err := appendPlain(dst, actions)
+	if err == nil && n < len(actions) {
+		err = fmt.Errorf("%w: instruction %s among plain actions", ErrAction, actions[n])
+	}
+	if err != nil {
+		return dst[:start], err
 	}
 	return dst, nil
 }
 
-// appendAction appends one plain action. An instruction gives errInstruction and leaves dst as it was.
-func appendAction(dst []byte, action of.Action) ([]byte, error) {
+// appendPlain appends plain actions up to the first instruction and gives how many these were. The actions that make
+// up most flows are dealt with here, without a call for each; that is worth a third of the time of a flow mod.
+func appendPlain(dst []byte, actions []of.Action) ([]byte, int, error) {
+	for i, action := range actions {
+		n := len(dst)
+		switch a := action.(type) {
+		case of.Output:
+			dst = extend(dst, 16)
+			b := dst[n : n+16]
+			binary.BigEndian.PutUint64(b, actOutput<<48|16<<32|uint64(a.Port))
+			binary.BigEndian.PutUint64(b[8:], uint64(a.MaxLen)<<48)
+			continue
+		case of.PopVLAN:
+			dst = extend(dst, 8)
+			binary.BigEndian.PutUint64(dst[n:n+8], actPopVLAN<<48|8<<32)
+			continue
+		case of.SetField:
+			if r := &rows[min(a.Field, of.NumFields)]; r.short && a.Mask == (of.Value{}) {
+				dst = extend(dst, 24)
+				b := dst[n : n+24]
+				binary.BigEndian.PutUint64(b[16:], 0)
+				length := 4 + putShortTLV(b[4:], r, a.Value.Lo)
+				clear(b[length:16])
+				length = roundUp8(length)
+				binary.BigEndian.PutUint32(b, actSetField<<16|uint32(length))
+				dst = dst[:n+length]
+				continue
+			}
+		case of.Meter, of.ClearActions, of.WriteActions, of.WriteMetadata, of.GotoTable:
+			return dst, i, nil
+		case of.Unknown:
+			if a.Instruction {
+				return dst, i, nil
+			}
+		}
+		var err error
+		if dst, err = appendRare(dst, action); err != nil {
+			return dst, i, err
+		}
+	}
+	return dst, len(actions), nil
+}
+
+// appendRare appends the plain actions that appendPlain does not deal with itself.
+func appendRare(dst []byte, action of.Action) ([]byte, error) {
 	switch a := action.(type) {
-	case of.Output:
-		dst = put32(append(dst, 0, actOutput, 0, 16), uint32(a.Port))
-		return append(dst, byte(a.MaxLen>>8), byte(a.MaxLen), 0, 0, 0, 0, 0, 0), nil
 	case of.SetField:
 		return appendSetField(dst, a)
-	case of.PopVLAN:
-		return append(dst, 0, actPopVLAN, 0, 8, 0, 0, 0, 0), nil
 	case of.PushVLAN:
 		return append(dst, 0, actPushVLAN, 0, 8, byte(a.EthType>>8), byte(a.EthType), 0, 0), nil
 	case of.Group:
@@ -73,19 +112,11 @@ func appendAction(dst []byte, action of.Action) ([]byte, error) {
 	case of.DecMPLSTTL:
 		return append(dst, 0, actDecMPLSTTL, 0, 8, 0, 0, 0, 0), nil
 	case of.Unknown:
-		if a.Instruction {
-			return dst, errInstruction
-		}
 		return appendUnknown(dst, a)
-	case of.Meter, of.ClearActions, of.WriteActions, of.WriteMetadata, of.GotoTable:
-		return dst, errInstruction
 	default:
 		return appendNicira(dst, action)
 	}
 }
-
-// errInstruction says that appendAction was given an instruction; where that is a mistake, callers see this text.
-var errInstruction = fmt.Errorf("%w: an instruction among plain actions", ErrAction)
 
 func appendUnknown(dst []byte, a of.Unknown) ([]byte, error) {
 	if n := len(a.Bytes); n < 8 || n%8 != 0 || n != int(binary.BigEndian.Uint16(a.Bytes[2:])) {
@@ -147,7 +178,7 @@ func decodeAction(c *Cursor) of.Action {
 // something, such as a field without a row in the registry, and the bytes are kept instead.
 func reproduces(a of.Action, raw []byte) bool {
 	var stack [256]byte
-	b, err := appendAction(stack[:0], a)
+	b, _, err := appendPlain(stack[:0], []of.Action{a})
 	return err == nil && bytes.Equal(b, raw)
 }
 

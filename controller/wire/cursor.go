@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Reasons of a DecodeError, for errors.Is.
@@ -142,13 +143,29 @@ func put16(dst []byte, v uint16) []byte { return binary.BigEndian.AppendUint16(d
 func put32(dst []byte, v uint32) []byte { return binary.BigEndian.AppendUint32(dst, v) }
 func put64(dst []byte, v uint64) []byte { return binary.BigEndian.AppendUint64(dst, v) }
 
+// extend makes dst n bytes longer. The new bytes may hold anything, so the caller must write them all.
+func extend(dst []byte, n int) []byte {
+	if cap(dst)-len(dst) < n {
+		dst = regrow(dst, n)
+	}
+	return dst[:len(dst)+n]
+}
+
+// regrow is the rare part of extend, kept apart so that extend is inlined.
+func regrow(dst []byte, n int) []byte { return slices.Grow(dst, n) }
+
 const zeros = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 
 // pad appends n zero bytes, at most 32.
 func pad(dst []byte, n int) []byte { return append(dst, zeros[:n]...) }
 
 // pad8 appends zero bytes until what began at start is a multiple of 8 long.
-func pad8(dst []byte, start int) []byte { return pad(dst, -(len(dst)-start)&7) }
+func pad8(dst []byte, start int) []byte {
+	n := len(dst)
+	dst = extend(dst, 8)
+	binary.BigEndian.PutUint64(dst[n:n+8], 0)
+	return dst[:n+(start-n)&7]
+}
 
 // putText appends s cut or padded with zeros to n bytes, of which the last is always zero.
 func putText(dst []byte, s string, n int) []byte {

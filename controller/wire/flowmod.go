@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/heddle-sdn/heddle/controller/of"
@@ -38,14 +39,11 @@ const flowModLen = 40 // of the fixed part behind the header
 // AppendFlowMod appends a whole flow mod message.
 func AppendFlowMod(dst []byte, xid uint32, m *FlowMod) ([]byte, error) {
 	start := len(dst)
-	f := &m.Flow
-	dst = appendFlowModHead(begin(dst, TypeFlowMod, xid), m.Command, f.Table, f.Priority, m.CookieMask, m.OutPort, m.OutGroup,
-		f.Cookie, f.IdleTimeout, f.HardTimeout, f.Flags)
-	dst, err := AppendMatch(dst, f.Match)
+	dst, err := AppendMatch(appendFlowModHead(dst, xid, m), m.Flow.Match)
 	if err != nil {
 		return dst[:start], err
 	}
-	if dst, err = AppendInstructions(dst, f.Actions); err != nil {
+	if dst, err = AppendInstructions(dst, m.Flow.Actions); err != nil {
 		return dst[:start], err
 	}
 	return finish(dst, start)
@@ -55,8 +53,9 @@ func AppendFlowMod(dst []byte, xid uint32, m *FlowMod) ([]byte, error) {
 // cookie: pass Entry{}.
 func AppendEntryMod(dst []byte, xid uint32, cmd Command, k of.Key, e Entry) ([]byte, error) {
 	start := len(dst)
-	dst = appendFlowModHead(begin(dst, TypeFlowMod, xid), cmd, k.Table, k.Priority, 0, of.PortAny, of.GroupAny,
-		e.Cookie, e.IdleTimeout, e.HardTimeout, e.Flags)
+	dst = appendFlowModHead(dst, xid, &FlowMod{Command: cmd, Flow: of.Flow{
+		Table: k.Table, Priority: k.Priority, Cookie: e.Cookie, IdleTimeout: e.IdleTimeout, HardTimeout: e.HardTimeout, Flags: e.Flags,
+	}})
 	dst, err := appendMatchBytes(dst, k.Match)
 	if err != nil {
 		return dst[:start], err
@@ -64,18 +63,26 @@ func AppendEntryMod(dst []byte, xid uint32, cmd Command, k of.Key, e Entry) ([]b
 	return finish(append(dst, e.Instructions...), start)
 }
 
-func appendFlowModHead(dst []byte, cmd Command, table of.TableID, prio uint16, mask of.Cookie, port of.PortNo, group of.GroupID,
-	cookie of.Cookie, idle, hard uint16, flags of.FlowFlags) []byte {
+// appendFlowModHead appends the header and the fixed part; finish writes the length.
+func appendFlowModHead(dst []byte, xid uint32, m *FlowMod) []byte {
+	port, group, f := m.OutPort, m.OutGroup, &m.Flow
 	if port == 0 {
 		port = of.PortAny
 	}
 	if group == 0 {
 		group = of.GroupAny
 	}
-	dst = put64(put64(dst, uint64(cookie)), uint64(mask))
-	dst = append(dst, byte(table), byte(cmd),
-		byte(idle>>8), byte(idle), byte(hard>>8), byte(hard), byte(prio>>8), byte(prio), 0xff, 0xff, 0xff, 0xff)
-	return put32(put32(put32(dst, uint32(port)), uint32(group)), uint32(flags)<<16)
+	n := len(dst)
+	dst = extend(dst, HeaderLen+flowModLen)
+	b := dst[n : n+HeaderLen+flowModLen]
+	binary.BigEndian.PutUint64(b, Version<<56|uint64(TypeFlowMod)<<48|uint64(xid))
+	binary.BigEndian.PutUint64(b[8:], uint64(f.Cookie))
+	binary.BigEndian.PutUint64(b[16:], uint64(m.CookieMask))
+	binary.BigEndian.PutUint64(b[24:], uint64(f.Table)<<56|uint64(m.Command)<<48|
+		uint64(f.IdleTimeout)<<32|uint64(f.HardTimeout)<<16|uint64(f.Priority))
+	binary.BigEndian.PutUint64(b[32:], NoBuffer<<32|uint64(port))
+	binary.BigEndian.PutUint64(b[40:], uint64(group)<<32|uint64(f.Flags)<<16)
+	return dst
 }
 
 // DecodeFlowMod reads the body of a flow mod message. The of.GroupAny and of.PortAny of the wire become 0.

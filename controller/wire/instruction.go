@@ -32,63 +32,39 @@ const (
 // among them. Those must stand in OpenFlow's order of execution: Meter, plain actions, ClearActions, WriteActions,
 // WriteMetadata, GotoTable, each instruction at most once; anything else is an error, as it is for ovs-ofctl.
 func AppendInstructions(dst []byte, actions []of.Action) ([]byte, error) {
-	start, apply, rank := len(dst), -1, 0
-	for i, a := range actions {
-		if apply < 0 && rank < rankApply {
-			// Open apply_actions before it is known whether a plain action follows; an instruction takes it back.
-			apply = len(dst)
-			dst = append(dst, 0, insApplyActions, 0, 0, 0, 0, 0, 0)
-		}
-		if apply >= 0 {
-			next, err := appendAction(dst, a)
-			if err == nil {
-				dst, rank = next, rankApply
+	start, rank := len(dst), 0
+	for i := 0; i < len(actions); {
+		if rank < rankApply {
+			apply := len(dst)
+			dst = extend(dst, 8)
+			next, n, err := appendPlain(dst, actions[i:])
+			if err != nil {
+				return dst[:start], err
+			}
+			if n > 0 {
+				if len(next)-apply > MaxMessage {
+					return dst[:start], ErrTooLong
+				}
+				binary.BigEndian.PutUint64(next[apply:apply+8], insApplyActions<<48|uint64(len(next)-apply)<<32)
+				dst, i, rank = next, i+n, rankApply
 				continue
 			}
-			if err != errInstruction {
-				return dst[:start], err
-			}
-			if dst, err = closeApply(dst, apply); err != nil {
-				return dst[:start], err
-			}
-			apply = -1
+			dst = dst[:apply]
 		}
-		var (
-			r   int
-			err error
-		)
-		if dst, r, err = appendInstruction(dst, a); err != nil {
+		next, r, err := appendInstruction(dst, actions[i])
+		if err == nil && (r < rank || r == rank && r != rankUnknown) {
+			err = fmt.Errorf("%w: %s behind %s", ErrAction, actions[i], actions[i-1])
+		}
+		if err != nil {
 			return dst[:start], err
 		}
-		if r <= rank && (r != rankUnknown || rank != rankUnknown) {
-			return dst[:start], fmt.Errorf("%w: %s behind %s", ErrAction, a, actions[i-1])
-		}
-		rank = r
-	}
-	if apply >= 0 {
-		var err error
-		if dst, err = closeApply(dst, apply); err != nil {
-			return dst[:start], err
-		}
+		dst, i, rank = next, i+1, r
 	}
 	return dst, nil
 }
 
-// closeApply writes the length of the apply_actions that began at apply, or takes it back if it is empty.
-func closeApply(dst []byte, apply int) ([]byte, error) {
-	n := len(dst) - apply
-	switch {
-	case n == 8:
-		return dst[:apply], nil
-	case n > MaxMessage:
-		return dst[:apply], ErrTooLong
-	}
-	binary.BigEndian.PutUint16(dst[apply+2:], uint16(n))
-	return dst, nil
-}
-
-// appendInstruction appends one instruction and gives its rank; for a plain action the rank is rankApply, which is
-// always out of order here.
+// appendInstruction appends one instruction and gives its rank; for a plain action it appends nothing and gives
+// rankApply, which is out of order wherever this is called.
 func appendInstruction(dst []byte, action of.Action) ([]byte, int, error) {
 	switch a := action.(type) {
 	case of.GotoTable:

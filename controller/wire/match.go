@@ -14,27 +14,31 @@ var ErrField = errors.New("field cannot be encoded")
 
 // row is what the encoder and decoder need of of.FieldInfo, in the order they need it.
 type row struct {
-	oxm, sub         uint32 // header without mask bit, with the length of an unmasked payload
-	oxmExp, subExp   uint32 // experimenter id, 0 for none
-	bytes            uint8
-	full             of.Value // all bits
-	hasOXM, maskable bool
+	oxm, sub       uint32   // header without mask bit, with the length of an unmasked payload
+	oxmExp, subExp uint32   // experimenter id, 0 for none
+	full           of.Value // all bits
+	bytes          uint8    // width of the value
+	shift          uint8    // moves a value of at most 8 bytes to the upper end of 64 bits
+	short          bool     // at most 8 bytes wide and no experimenter id
 }
 
 // rows and byHeader are derived from the registry of package of and never written again.
 var (
-	rows     = makeRows()
+	rows     = makeRows() // the last row is empty, for numbers that are no field
 	byHeader = makeHeaderIndex()
 )
 
-func makeRows() (rs [of.NumFields]row) {
+func makeRows() (rs [of.NumFields + 1]row) {
 	for f := of.FieldUnknown + 1; f < of.NumFields; f++ {
 		info := f.Info()
 		full := of.FieldMatch{Field: f}.FullMask()
 		rs[f] = row{
 			oxm: head(info.OXM, info.Bytes), oxmExp: info.OXM.Experimenter,
 			sub: head(info.Sub, info.Bytes), subExp: info.Sub.Experimenter,
-			bytes: info.Bytes, full: full, hasOXM: true, maskable: info.Maskable,
+			bytes: info.Bytes, full: full,
+		}
+		if info.Bytes <= 8 && info.OXM.Experimenter == 0 {
+			rs[f].short, rs[f].shift = true, 64-8*info.Bytes
 		}
 	}
 	return rs
@@ -94,17 +98,25 @@ const maxSorted = 32
 // emits, with unknown TLVs last, by their bytes. The order of m does not matter. A field that occurs twice is an error.
 // Whether a switch will accept the match is not looked at; of.Match.Check does that.
 func AppendOXM(dst []byte, m of.Match) ([]byte, error) {
-	start := len(dst)
+	start, n := len(dst), len(dst)
+	dst = extend(dst, shortTLV*len(m))
+	last := of.FieldUnknown
 	for i := range m {
-		if i > 0 && m[i-1].Field >= m[i].Field {
+		f := &m[i]
+		if f.Field <= last || f.Field >= of.NumFields {
 			return appendUnordered(dst[:start], m)
 		}
-		if !m[i].Field.Known() {
-			return appendUnordered(dst[:start], m)
+		last = f.Field
+		r := &rows[f.Field]
+		if r.short && f.Mask == (of.Value{}) {
+			n += putShortTLV(dst[n:n+shortTLV], r, f.Value.Lo)
+			continue
 		}
-		dst = appendTLV(dst, &rows[m[i].Field], m[i].Value, m[i].Mask)
+		dst = appendTLV(dst[:n], r, f.Value, f.Mask)
+		n = len(dst)
+		dst = extend(dst, shortTLV*(len(m)-1-i))
 	}
-	return dst, nil
+	return dst[:n], nil
 }
 
 func appendUnordered(dst []byte, m of.Match) ([]byte, error) {
@@ -152,7 +164,18 @@ func compareFields(a, b *of.FieldMatch) int {
 	return 0
 }
 
-// appendTLV appends one OXM TLV; a zero or full mask is not written.
+// shortTLV is the room that putShortTLV needs.
+const shortTLV = 12
+
+// putShortTLV writes an exact TLV of a short field and gives its length. It writes eight bytes of value however few the
+// field has; those behind it do not count. This is what nearly every TLV is, hence worth a way of its own.
+func putShortTLV(b []byte, r *row, v uint64) int {
+	binary.BigEndian.PutUint32(b, r.oxm)
+	binary.BigEndian.PutUint64(b[4:], v<<(r.shift&63))
+	return 4 + int(r.bytes)
+}
+
+// appendTLV appends one OXM TLV of any field; a zero or full mask is not written.
 func appendTLV(dst []byte, r *row, v, mask of.Value) []byte {
 	if mask.IsZero() || mask == r.full {
 		dst = put32(dst, r.oxm)
