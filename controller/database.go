@@ -114,12 +114,8 @@ func (h *host) open(d *database) {
 		_ = old.session.Close()
 	}
 	id := d.session.Identity()
-	var problems []string
-	for _, p := range id.Problems {
-		problems = append(problems, p.Error())
-	}
 	h.c.board.connected(h.name, targetOVSDB, true)
-	h.c.cfg.Events.Append(h.name, event.HostUp{Remote: d.session.RemoteAddr(), OVS: id.OVSVersion, Problems: problems})
+	h.c.cfg.Events.Append(h.name, event.HostUp{Remote: d.session.RemoteAddr(), OVS: id.OVSVersion, Problems: problems(id)})
 	h.log.WithField("remote", d.session.RemoteAddr()).Info("host connected")
 }
 
@@ -154,4 +150,12 @@ func (c *Controller) openFlowTarget(s *ovsdb.Session) string {
 		return ""
 	}
 	return scheme + net.JoinHostPort(at, strconv.Itoa(c.cfg.OpenFlowPort))
+}
+
+func problems(id ovsdb.Identity) []string {
+	var out []string
+	for _, p := range id.Problems {
+		out = append(out, p.Error())
+	}
+	return out
 }
