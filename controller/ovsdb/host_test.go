@@ -23,14 +23,14 @@ const schemaFile = "/usr/share/openvswitch/vswitch.ovsschema"
 
 // testHost is a real ovsdb-server, and an ovs-vswitchd if a test asks for one, in a directory of its own.
 type testHost struct {
-	t      *testing.T
+	t      testing.TB
 	dir    string
 	server *exec.Cmd
 	args   []string
 }
 
 // newHost starts the database of a host. Arguments are added to ovsdb-server's.
-func newHost(t *testing.T, args ...string) *testHost {
+func newHost(t testing.TB, args ...string) *testHost {
 	t.Helper()
 	for _, bin := range []string{"ovsdb-tool", "ovsdb-server", "ovs-vsctl"} {
 		if _, err := exec.LookPath(bin); err != nil {
@@ -173,7 +173,7 @@ func difference(t *testing.T, s *Session, want ...row.Row) reconcile.Change[row.
 	return reconcile.Diff(row.Map(want...), have, s.Equal)
 }
 
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(15 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
