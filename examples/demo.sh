@@ -1,0 +1,142 @@
+#!/bin/bash
+# The five-minute tour: a server, a lab of three hosts, two tenants with the same addresses, three
+# networks over three kinds of tunnel, and pings that pass and pings that must not.
+#
+#   examples/demo.sh [HEDDLE]      KEEP=1 leaves everything running until Ctrl-C
+set -euo pipefail
+
+heddle=${1:-bin/heddle}
+lab=demo
+dir=$(mktemp -d /tmp/heddle-demo.XXXXXX)
+api=http://127.0.0.1:9696
+server=
+failed=0
+
+say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+ok() { printf '   ok    %s\n' "$*"; }
+bad() { printf '   FAIL  %s\n' "$*"; failed=1; }
+
+cleanup() {
+	trap - EXIT INT TERM
+	say "cleaning up"
+	"$heddle" lab down --name $lab || true
+	if [ -n "$server" ]; then
+		kill "$server" 2>/dev/null || true
+		wait "$server" 2>/dev/null || true
+	fi
+	rm -rf "$dir"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+[ "$(id -u)" = 0 ] || { echo "the demo makes network namespaces: run it as root" >&2; exit 1; }
+
+# post COLLECTION BODY prints the answer's object; an error answer ends the demo.
+post() { curl -sS --fail-with-body -H 'Content-Type: application/json' "$api/v2.0/$1" -d "$2" | jq -c '.[]'; }
+
+say "starting the controller"
+"$heddle" server --data-dir "$dir/data" >"$dir/server.log" 2>&1 &
+server=$!
+for _ in $(seq 100); do
+	curl -sf "$api/readyz" >/dev/null && break
+	kill -0 $server 2>/dev/null || { cat "$dir/server.log" >&2; exit 1; }
+	sleep 0.1
+done
+ok "heddle server: REST on $api, OpenFlow on :6653, OVSDB on :6640"
+
+say "building a lab of three hosts (stock Open vSwitch, joined by ovs-vsctl set-manager)"
+"$heddle" lab up --name $lab --hosts net1,cmp1,cmp2 --controller :6640
+
+declare -A net port_id port_ip port_mac
+network() { # NAME PROJECT TYPE
+	net[$1]=$(post networks "{\"network\":{\"name\":\"$1\",\"project_id\":\"$2\",\"provider:network_type\":\"$3\"}}" | jq -r .id)
+	post subnets "{\"subnet\":{\"name\":\"$1\",\"project_id\":\"$2\",\"network_id\":\"${net[$1]}\",\"ip_version\":4,\"cidr\":\"10.0.22.0/24\"}}" >/dev/null
+	ok "network $1 of tenant $2: $3, 10.0.22.0/24"
+}
+vm() { # NAME NETWORK PROJECT HOST IP
+	local port
+	port=$(post ports "{\"port\":{\"name\":\"$1\",\"project_id\":\"$3\",\"network_id\":\"${net[$2]}\",\"fixed_ips\":[{\"ip_address\":\"$5\"}]}}")
+	port_id[$1]=$(jq -r .id <<<"$port") port_mac[$1]=$(jq -r .mac_address <<<"$port") port_ip[$1]=$5
+	"$heddle" lab vm add --name $lab "$4" "$1" --port-id "${port_id[$1]}" --mac "${port_mac[$1]}" --ip "$5/24" >/dev/null
+	ok "VM $1 of tenant $3 on $4: $5 on $2"
+}
+active() { # waits until every port is ACTIVE
+	for _ in $(seq 100); do
+		[ "$(curl -sS "$api/v2.0/ports?fields=status" | jq '[.ports[] | select(.status != "ACTIVE")] | length')" = 0 ] && return
+		sleep 0.1
+	done
+	curl -sS "$api/v2.0/ports" | jq -c '.ports[] | [.name, .status]'
+	return 1
+}
+reaches() { # FROM TO
+	if "$heddle" lab vm exec --name $lab "$1" -- ping -c 2 -i 0.2 -W 2 "${port_ip[$2]}" >/dev/null; then
+		ok "$1 -> $2 (${port_ip[$2]}) answers"
+	else
+		bad "$1 -> $2 (${port_ip[$2]}) does not answer"
+	fi
+}
+apart() { # FROM IP WHY
+	if "$heddle" lab vm exec --name $lab "$1" -- ping -c 2 -i 0.2 -W 1 "$2" >/dev/null; then
+		bad "$1 -> $2 answers: $3"
+	else
+		ok "$1 -> $2 gets no answer: $3"
+	fi
+}
+
+say "two tenants, three networks, all 10.0.22.0/24"
+network red-gre red gre
+network blue-vxlan blue vxlan
+network blue-geneve blue geneve
+
+say "eight virtual machines, plugged as Nova does"
+vm red1 red-gre red net1 10.0.22.11
+vm red2 red-gre red cmp1 10.0.22.12
+vm red3 red-gre red cmp2 10.0.22.13
+vm blue1 blue-vxlan blue net1 10.0.22.11
+vm blue2 blue-vxlan blue cmp1 10.0.22.12
+vm blue4 blue-vxlan blue cmp1 10.0.22.14
+vm geneve1 blue-geneve blue cmp1 10.0.22.21
+vm geneve2 blue-geneve blue cmp2 10.0.22.22
+active && ok "every port is ACTIVE: all hosts have confirmed its flows"
+
+say "pings that must pass"
+reaches red1 red2
+reaches red2 red3
+reaches blue1 blue2
+reaches blue2 blue4
+reaches geneve1 geneve2
+
+say "pings that must not"
+apart red1 10.0.22.14 "only tenant blue has that address"
+apart blue1 10.0.22.13 "only tenant red has that address"
+apart blue1 10.0.22.22 "it is on blue's other network"
+
+say "the controller dies (kill -9); forwarding does not notice"
+kill -9 "$server"
+wait "$server" 2>/dev/null || true
+reaches red1 red3
+reaches blue1 blue4
+"$heddle" server --data-dir "$dir/data" >>"$dir/server.log" 2>&1 &
+server=$!
+for _ in $(seq 100); do
+	curl -sf "$api/readyz" >/dev/null && break
+	sleep 0.1
+done
+active && ok "the controller is back; no flow was removed"
+
+say "where to look next"
+cat <<TEXT
+   $heddle lab exec --name $lab cmp1 -- ovs-vsctl show
+   $heddle lab exec --name $lab cmp1 -- ovs-ofctl -O OpenFlow13 dump-flows br-tun
+   curl -s $api/v1/switches | jq
+   curl -s $api/v1/hosts | jq
+   curl -sN -H 'Accept: text/event-stream' $api/v1/events
+   openstack --os-auth-type none --os-endpoint $api network list
+   docs/pipeline.md says what every flow is for.
+TEXT
+if [ -n "${KEEP:-}" ]; then
+	say "everything stays up; Ctrl-C ends it"
+	while kill -0 "$server" 2>/dev/null; do sleep 1; done
+fi
+exit $failed
