@@ -47,9 +47,26 @@ func joinByVXLAN(t testing.TB, l *lab.Lab) {
 		if _, err := h.Vsctl(t.Context(), args...); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := h.Output(t.Context(), "ovs-ofctl", "-O", "OpenFlow13", "add-flow", "br-int", "actions=NORMAL"); err != nil {
+		eventually(t, func() error {
+			_, err := h.Output(t.Context(), "ovs-ofctl", "-O", "OpenFlow13", "add-flow", "br-int", "actions=NORMAL")
+			return err
+		})
+	}
+}
+
+// eventually repeats what may fail for a moment, for 10 s.
+func eventually(t testing.TB, fn func() error) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		err := fn()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
 			t.Fatal(err)
 		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 
@@ -261,13 +278,13 @@ func TestCutCablesCarryNothingUntilTheyAreBack(t *testing.T) {
 		}
 		return err
 	}
-	ok(t, dial())
+	eventually(t, dial)
 	ok(t, h.CutManagement(t.Context(), true))
 	if dial() == nil {
 		t.Error("the management plane still carries")
 	}
 	ok(t, h.CutManagement(t.Context(), false))
-	ok(t, dial())
+	eventually(t, dial)
 }
 
 func TestHostsKernelKeepsOutOfTenantTraffic(t *testing.T) {
@@ -341,12 +358,7 @@ func TestInternetReachesTheExternalBridgeOfAHost(t *testing.T) {
 	l := labtest.Up(t, lab.Config{External: true})
 	_, err := l.Host("net1").Output(t.Context(), "sh", "-ec", "ip addr add 198.51.100.50/24 dev br-ex; ip link set br-ex up")
 	ok(t, err)
-	deadline := time.Now().Add(10 * time.Second)
-	for l.Internet(t.Context(), "ping", "-c1", "-W1", "198.51.100.50").Run() != nil {
-		if time.Now().After(deadline) {
-			t.Fatal("no answer from br-ex")
-		}
-	}
+	eventually(t, func() error { return l.Internet(t.Context(), "ping", "-c1", "-W1", "198.51.100.50").Run() })
 }
 
 func TestErrorsOfCommandsSayWhatTheCommandSaid(t *testing.T) {

@@ -70,7 +70,10 @@ type traces struct {
 	namespaces []string // as readlink /proc/PID/ns/* shows them
 }
 
-func tracesOf(l *lab.Lab) traces {
+// tracesOf keeps the namespaces from being freed until the test ends: the number of a freed one would
+// be given to the next one, which may be of another test. What runs in them is seen to end all the same.
+func tracesOf(t *testing.T, l *lab.Lab) traces {
+	t.Helper()
 	tr := traces{name: l.Name()}
 	if a := l.Address(); a.IsValid() {
 		b := a.As4()
@@ -78,7 +81,13 @@ func tracesOf(l *lab.Lab) traces {
 	}
 	for _, h := range l.Hosts() {
 		for _, ns := range []string{"net", "mnt", "pid", "uts", "ipc"} {
-			if id, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", h.PID(), ns)); err == nil {
+			path := fmt.Sprintf("/proc/%d/ns/%s", h.PID(), ns)
+			keep, err := os.Open(path)
+			if err != nil {
+				continue // not started yet
+			}
+			t.Cleanup(func() { keep.Close() })
+			if id, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", keep.Fd())); err == nil {
 				tr.namespaces = append(tr.namespaces, id)
 			}
 		}
@@ -138,7 +147,7 @@ func TestDownLeavesNothing(t *testing.T) {
 	l := labtest.Up(t, lab.Config{Hosts: lab.Hosts(2), External: true})
 	joinByVXLAN(t, l)
 	mustPlug(t, l, lab.VMConfig{Name: "vm-a", Host: "net1", Port: port1, MAC: mac1, Addresses: []netip.Prefix{ip1}})
-	tr := tracesOf(l)
+	tr := tracesOf(t, l)
 	if len(tr.left()) < 10 {
 		t.Fatalf("a running lab shows only %v", tr.left())
 	}
@@ -157,7 +166,7 @@ func TestKilledTestProcessLeavesNothing(t *testing.T) {
 	ok(t, err)
 	joinByVXLAN(t, l)
 	mustPlug(t, l, lab.VMConfig{Name: "vm-a", Host: "net1", Port: port1, MAC: mac1})
-	tr := tracesOf(l)
+	tr := tracesOf(t, l)
 	ok(t, cmd.Process.Kill())
 	_ = cmd.Wait()
 	wantNothing(t, tr, 5*time.Second)
@@ -190,7 +199,7 @@ func TestDetachedLabOutlivesItsBuilderUntilDown(t *testing.T) {
 	if !l.Host("cmp1").Alive() {
 		t.Error("cmp1 has no power after boot")
 	}
-	tr := tracesOf(l)
+	tr := tracesOf(t, l)
 	ok(t, l.Down())
 	wantNothing(t, tr, 0)
 	if _, err := lab.Open("", name); !errors.Is(err, lab.ErrNoLab) {
@@ -208,7 +217,7 @@ func TestBuilderKilledHalfWayLeavesNothing(t *testing.T) {
 		l, openErr := lab.Open("", name)
 		tr := traces{name: name}
 		if openErr == nil {
-			tr = tracesOf(l)
+			tr = tracesOf(t, l)
 		}
 		ok(t, cmd.Process.Kill())
 		_ = cmd.Wait()
