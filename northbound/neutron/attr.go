@@ -49,11 +49,15 @@ type attr[T, C, U any] struct {
 // pick selects objects.
 type pick[T any] func(v *view, t T) bool
 
-// view is what attributes are computed from: a snapshot and who looks at it.
+// view is what attributes are computed from: a snapshot and who looks at it. It belongs to one
+// goroutine.
 type view struct {
 	model  *model.Model
 	status Status
 	who    identity.Identity
+
+	second  int64  // Unix time of written
+	written string // by timestamp
 }
 
 // passes reports whether the viewer gets through a gate; network is the one that the object is on, nil

@@ -11,7 +11,10 @@ import (
 
 func jsonFixedIPs(dst []byte, _ *view, p *model.Port) []byte {
 	return appendList(dst, p.FixedIPs, func(dst []byte, f model.FixedIP) []byte {
-		return appendPairs(dst, "subnet_id", string(f.Subnet), "ip_address", f.IP.String())
+		dst = append(dst, `{"subnet_id":`...)
+		dst = appendString(dst, string(f.Subnet))
+		dst = append(dst, `,"ip_address":"`...)
+		return append(f.IP.AppendTo(dst), `"}`...)
 	})
 }
 
@@ -36,22 +39,38 @@ func jsonDHCPOptions(dst []byte, _ *view, p *model.Port) []byte {
 	})
 }
 
-// hostLabel makes a DNS label of an address.
-var hostLabel = strings.NewReplacer(".", "-", ":", "-")
-
 // jsonDNSAssignment renders the names that a port's addresses have: the port's name, or one made of
 // the address, below the domain.
 func jsonDNSAssignment(domain string) func([]byte, *view, *model.Port) []byte {
-	suffix := "." + strings.TrimSuffix(domain, ".") + "."
+	suffix := appendString(nil, "."+strings.TrimSuffix(domain, ".")+".")[1:] // its quote opens before the host
 	return func(dst []byte, _ *view, p *model.Port) []byte {
 		return appendList(dst, p.FixedIPs, func(dst []byte, f model.FixedIP) []byte {
-			ip, host := f.IP.String(), p.DNSName
-			if host == "" {
-				host = "host-" + hostLabel.Replace(ip)
-			}
-			return appendPairs(dst, "ip_address", ip, "hostname", host, "fqdn", host+suffix)
+			dst = append(dst, `{"ip_address":"`...)
+			dst = f.IP.AppendTo(dst)
+			dst = append(dst, `","hostname":"`...)
+			dst = appendHostname(dst, p, f)
+			dst = append(dst, `","fqdn":"`...)
+			dst = appendHostname(dst, p, f)
+			dst = append(dst, suffix...)
+			return append(dst, '}')
 		})
 	}
+}
+
+// appendHostname adds the first label of an address's name, which never needs escaping in JSON.
+func appendHostname(dst []byte, p *model.Port, f model.FixedIP) []byte {
+	if isLabel(p.DNSName) {
+		return append(dst, p.DNSName...)
+	}
+	dst = append(dst, "host-"...)
+	start := len(dst)
+	dst = f.IP.AppendTo(dst)
+	for i, c := range dst[start:] {
+		if c == '.' || c == ':' {
+			dst[start+i] = '-'
+		}
+	}
+	return dst
 }
 
 // The values of binding:vif_type.

@@ -36,13 +36,20 @@ func (s standard[T, C, U]) rows() []attr[T, C, U] {
 		{name: "tags-any", ops: filtered, pick: pickTags(meta, false, false)},
 		{name: "not-tags", ops: filtered, pick: pickTags(meta, true, true)},
 		{name: "not-tags-any", ops: filtered, pick: pickTags(meta, false, true)},
-		{name: "created_at", get: func(_ *view, t T) Value { return timestamp(meta(t).Created) }},
-		{name: "updated_at", get: func(_ *view, t T) Value { return timestamp(meta(t).Updated) }},
+		{name: "created_at", get: func(v *view, t T) Value { return v.timestamp(meta(t).Created) }},
+		{name: "updated_at", get: func(v *view, t T) Value { return v.timestamp(meta(t).Updated) }},
 		{name: "revision_number", ops: filtered, as: asInt, get: func(_ *view, t T) Value { return Int(meta(t).Revision) }},
 	}
 }
 
-func timestamp(t time.Time) Value { return Text(t.UTC().Format("2006-01-02T15:04:05Z")) }
+// timestamp writes a time as the API does. The last one is remembered: most objects were made and
+// changed within the same second.
+func (v *view) timestamp(t time.Time) Value {
+	if second := t.Unix(); v.second != second || v.written == "" {
+		v.second, v.written = second, t.UTC().Format("2006-01-02T15:04:05Z")
+	}
+	return Text(v.written)
+}
 
 // with returns the rows, those of more in place of rows of the same name.
 func (s standard[T, C, U]) with(more ...attr[T, C, U]) []attr[T, C, U] {
