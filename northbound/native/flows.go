@@ -9,11 +9,12 @@ import (
 
 	"github.com/heddle-sdn/heddle/controller/of"
 	"github.com/heddle-sdn/heddle/controller/pipeline"
+	"github.com/heddle-sdn/heddle/controller/view"
 	"github.com/heddle-sdn/heddle/store/model"
 )
 
 // flowStates are the states in the order that summaries list them.
-var flowStates = []FlowState{FlowOK, FlowMissing, FlowAltered, FlowStale, FlowLearned, FlowForeign}
+var flowStates = []view.FlowState{view.FlowOK, view.FlowMissing, view.FlowAltered, view.FlowStale, view.FlowLearned, view.FlowForeign}
 
 // flowFilter says which flows of a bridge are shown. A zero field shows all.
 type flowFilter struct {
@@ -54,7 +55,7 @@ func isNumber(s string) bool {
 }
 
 // shows reports whether a flow is among those asked for.
-func (f flowFilter) shows(flow *Flow) bool {
+func (f flowFilter) shows(flow *view.Flow) bool {
 	switch {
 	case f.states != nil && !slices.Contains(f.states, string(flow.State)),
 		f.kinds != nil && !slices.Contains(f.kinds, flow.Kind),
@@ -95,8 +96,8 @@ func (s *server) listFlows(w http.ResponseWriter, r *http.Request) error {
 		}
 		return &apiError{http.StatusBadGateway, "SwitchUnreachable", fmt.Sprintf("flows of %v cannot be read: %v", sw.DPID, err)}
 	}
-	summary := map[FlowState]int{}
-	matched := make([]*Flow, 0, len(flows))
+	summary := map[view.FlowState]int{}
+	matched := make([]*view.Flow, 0, len(flows))
 	for i := range flows {
 		summary[flows[i].State]++
 		if filter.shows(&flows[i]) {
@@ -123,7 +124,7 @@ func (s *server) listFlows(w http.ResponseWriter, r *http.Request) error {
 }
 
 // appendFlowsHead appends the answer up to its list of flows.
-func appendFlowsHead(b []byte, sw Switch, total int, summary map[FlowState]int, matched, offset int) []byte {
+func appendFlowsHead(b []byte, sw view.Switch, total int, summary map[view.FlowState]int, matched, offset int) []byte {
 	b = appendMember(b, '{', "dpid", sw.DPID.String())
 	b = appendMember(b, ',', "host", sw.Host)
 	b = appendMember(b, ',', "bridge", sw.Bridge)
@@ -144,7 +145,7 @@ type flowEncoder struct {
 	scratch []byte
 }
 
-func (e *flowEncoder) append(b []byte, f *Flow) []byte {
+func (e *flowEncoder) append(b []byte, f *view.Flow) []byte {
 	b = appendMember(b, '{', "state", string(f.State))
 	b = strconv.AppendUint(append(b, `,"table":`...), uint64(f.Flow.Table), 10)
 	b = appendMember(b, ',', "table_name", f.Table)
@@ -157,7 +158,7 @@ func (e *flowEncoder) append(b []byte, f *Flow) []byte {
 	if f.Want != nil {
 		b = appendMember(b, ',', "wanted", f.Want.String())
 	}
-	if f.State != FlowMissing {
+	if f.State != view.FlowMissing {
 		b = strconv.AppendUint(append(b, `,"packets":`...), f.Packets, 10)
 		b = strconv.AppendUint(append(b, `,"bytes":`...), f.Bytes, 10)
 		b = strconv.AppendFloat(append(b, `,"age_seconds":`...), f.Age.Seconds(), 'f', -1, 64)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/heddle-sdn/heddle/controller/of"
 	"github.com/heddle-sdn/heddle/controller/ovsdb/row"
+	"github.com/heddle-sdn/heddle/controller/view"
 	"github.com/heddle-sdn/heddle/store/model"
 )
 
@@ -99,7 +100,7 @@ type bridgePort struct {
 type bridgeInterface struct{ host, bridge, name string }
 
 // portNames returns the ports of all bridges, by number and by name.
-func portNames(switches []Switch) (byNumber map[bridgePort]string, byName map[bridgeInterface]of.PortNo) {
+func portNames(switches []view.Switch) (byNumber map[bridgePort]string, byName map[bridgeInterface]of.PortNo) {
 	byNumber, byName = map[bridgePort]string{}, map[bridgeInterface]of.PortNo{}
 	for _, sw := range switches {
 		for name, p := range sw.Ports {

@@ -18,6 +18,7 @@ import (
 	"github.com/heddle-sdn/heddle/controller/event"
 	"github.com/heddle-sdn/heddle/controller/of"
 	"github.com/heddle-sdn/heddle/controller/status"
+	"github.com/heddle-sdn/heddle/controller/view"
 	"github.com/heddle-sdn/heddle/northbound/httpd"
 	"github.com/heddle-sdn/heddle/northbound/identity"
 	"github.com/heddle-sdn/heddle/store"
@@ -40,10 +41,10 @@ type Hosts interface {
 // goroutine.
 type Fabric interface {
 	// Switches returns the connected bridges by host and name, unclaimed ones first.
-	Switches() []Switch
+	Switches() []view.Switch
 	// Flows reads a connected bridge and compares it with what is wanted, in the order of tables,
 	// descending priority and match.
-	Flows(ctx context.Context, id of.DPID) ([]Flow, error)
+	Flows(ctx context.Context, id of.DPID) ([]view.Flow, error)
 	// Status returns what hosts have confirmed.
 	Status() status.View
 	// Problems returns what a host says of itself and cannot be read, one sentence each.

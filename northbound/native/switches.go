@@ -10,6 +10,7 @@ import (
 	"github.com/heddle-sdn/heddle/controller/of"
 	"github.com/heddle-sdn/heddle/controller/ovsdb/row"
 	"github.com/heddle-sdn/heddle/controller/status"
+	"github.com/heddle-sdn/heddle/controller/view"
 	"github.com/heddle-sdn/heddle/store/model"
 )
 
@@ -53,17 +54,17 @@ func (s *server) showSwitch(w http.ResponseWriter, r *http.Request) error {
 }
 
 // findSwitch returns the bridge that a path names.
-func (s *server) findSwitch(r *http.Request) (Switch, error) {
+func (s *server) findSwitch(r *http.Request) (view.Switch, error) {
 	id, err := of.ParseDPID(pathVar(r, "dpid"))
 	if err != nil {
-		return Switch{}, badRequest("dpid: %v", err)
+		return view.Switch{}, badRequest("dpid: %v", err)
 	}
 	for _, sw := range s.Fabric.Switches() {
 		if sw.DPID == id {
 			return sw, nil
 		}
 	}
-	return Switch{}, notFound("no bridge with datapath id %v is connected; GET /v1/switches lists those that are", id)
+	return view.Switch{}, notFound("no bridge with datapath id %v is connected; GET /v1/switches lists those that are", id)
 }
 
 // switchPort is a port of a bridge.
@@ -108,7 +109,7 @@ func (s *server) listSwitchPorts(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, map[string]any{"dpid": sw.DPID.String(), "host": sw.Host, "bridge": sw.Bridge, "ports": ports})
 }
 
-func viewSwitch(sw Switch, t status.Target) switchView {
+func viewSwitch(sw view.Switch, t status.Target) switchView {
 	v := switchView{DPID: sw.DPID.String(), Host: sw.Host, Bridge: sw.Bridge, Remote: sw.Remote, Managed: sw.Managed, Since: sw.Since, Ports: len(sw.Ports)}
 	switch {
 	case sw.Host == "":
