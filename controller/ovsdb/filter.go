@@ -9,8 +9,12 @@ import (
 	"github.com/ovn-kubernetes/libovsdb/ovsdb"
 )
 
-// probeID is the id of the echo requests of the gate. Those of libovsdb are numbers.
-const probeID = `"heddle"`
+// Ids of the gate's own echo requests: to the host, to see whether it is there, and to libovsdb, to see how far it is.
+// The ids of libovsdb's requests are numbers.
+const (
+	probeID = `"probe"`
+	syncID  = `"sync"`
+)
 
 // filter decides what of a host's messages reaches libovsdb. Everything is decoded here and written anew or held
 // against columns first: libovsdb panics on some malformed values, in goroutines where nobody can recover.
@@ -22,34 +26,48 @@ type filter struct {
 
 func newFilter() *filter { return &filter{calls: map[uint64]string{}} }
 
-// outbound notes a message of libovsdb on its way to the host.
-func (f *filter) outbound(msg []byte) error {
+// outbound reads a message of libovsdb and reports whether it is the answer to a sync of the gate, rather than one for
+// the host.
+func (f *filter) outbound(msg []byte) (synced bool, err error) {
 	var m struct {
 		Method string            `json:"method"`
 		Params []json.RawMessage `json:"params"`
-		ID     *uint64           `json:"id"`
+		ID     json.RawMessage   `json:"id"`
 	}
 	if err := json.Unmarshal(msg, &m); err != nil {
-		return fmt.Errorf("message of libovsdb: %w", err)
+		return false, fmt.Errorf("message of libovsdb: %w", err)
 	}
 	switch m.Method {
+	case "":
+		return string(m.ID) == syncID, nil
 	case ovsdb.MonitorRPC:
-		return errors.New("ovsdb-server is older than 2.6: it does not know " + ovsdb.ConditionalMonitorRPC)
+		return false, errors.New("ovsdb-server is older than 2.6: it does not know " + ovsdb.ConditionalMonitorRPC)
 	case ovsdb.ConditionalMonitorRPC:
 		if len(m.Params) < 2 {
-			return fmt.Errorf("%s with %d parameters", m.Method, len(m.Params))
+			return false, fmt.Errorf("%s with %d parameters", m.Method, len(m.Params))
 		}
 		f.cookie = compact(m.Params[1])
 	}
-	if m.ID != nil {
-		f.calls[*m.ID] = m.Method
+	var n uint64
+	if err := json.Unmarshal(m.ID, &n); err != nil {
+		return false, fmt.Errorf("message of libovsdb: id: %w", err)
 	}
-	return nil
+	f.calls[n] = m.Method
+	return false, nil
 }
 
-// inbound reads a message of the host. It returns what libovsdb shall get and what the host shall get, each nil for
-// nothing.
-func (f *filter) inbound(msg []byte) (toLib, toHost []byte, err error) {
+// admission is what becomes of a message of the host.
+type admission struct {
+	toLib   []byte   // for libovsdb; nil for nothing
+	toHost  []byte   // the answer; nil for none
+	touched []rowRef // rows that the message, an update, changes
+}
+
+// rowRef names a row.
+type rowRef struct{ table, uuid string }
+
+// inbound reads a message of the host.
+func (f *filter) inbound(msg []byte) (a admission, err error) {
 	var m struct {
 		Method *string         `json:"method"`
 		Params json.RawMessage `json:"params"`
@@ -58,24 +76,24 @@ func (f *filter) inbound(msg []byte) (toLib, toHost []byte, err error) {
 		Error  json.RawMessage `json:"error"`
 	}
 	if err := json.Unmarshal(msg, &m); err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+		return admission{}, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	switch {
 	case m.Method == nil:
-		toLib, err = f.answer(m.ID, m.Result, m.Error)
+		a.toLib, err = f.answer(m.ID, m.Result, m.Error)
 	case *m.Method == "update2":
-		toLib, err = f.update(m.Params)
+		a.toLib, a.touched, err = f.update(m.Params)
 	case isNull(m.ID):
 		// A notification nobody asked for ("stolen", "monitor_canceled") changes nothing.
 	case *m.Method == "echo":
-		toHost, err = encode(answer{ID: m.ID, Result: m.Params})
+		a.toHost, err = encode(answer{ID: m.ID, Result: m.Params})
 	default:
-		toHost, err = encode(answer{ID: m.ID, Error: "unknown method"})
+		a.toHost, err = encode(answer{ID: m.ID, Error: "unknown method"})
 	}
 	if err != nil {
-		err = fmt.Errorf("%w: %w", ErrMalformed, err)
+		return admission{}, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	return toLib, toHost, err
+	return a, nil
 }
 
 // answer is a JSON-RPC 1.0 response.
@@ -128,7 +146,8 @@ func checkResult(method string, result json.RawMessage) (json.RawMessage, error)
 	case "get_schema":
 		return checkSchema(result)
 	case ovsdb.ConditionalMonitorRPC:
-		return result, checkTables(result)
+		_, err := checkTables(result)
+		return result, err
 	case "transact":
 		return checkTransact(result)
 	}
@@ -156,60 +175,63 @@ func checkTransact(result json.RawMessage) (json.RawMessage, error) {
 
 // update checks the parameters of an update2 notification (ovsdb-server(7), 4.1.14): the monitor's cookie and what
 // changed.
-func (f *filter) update(params json.RawMessage) ([]byte, error) {
+func (f *filter) update(params json.RawMessage) (toLib []byte, touched []rowRef, err error) {
 	var p []json.RawMessage
 	if err := json.Unmarshal(params, &p); err != nil {
-		return nil, fmt.Errorf("update2: %w", err)
+		return nil, nil, fmt.Errorf("update2: %w", err)
 	}
 	if f.cookie == nil || len(p) != 2 || !sameJSON(p[0], f.cookie) {
-		return nil, errors.New("update2 of no monitor")
+		return nil, nil, errors.New("update2 of no monitor")
 	}
-	if err := checkTables(p[1]); err != nil {
-		return nil, fmt.Errorf("update2: %w", err)
+	if touched, err = checkTables(p[1]); err != nil {
+		return nil, nil, fmt.Errorf("update2: %w", err)
 	}
 	p[0] = f.cookie
-	return encode(struct {
+	toLib, err = encode(struct {
 		Method string            `json:"method"`
 		Params []json.RawMessage `json:"params"`
 		ID     any               `json:"id"`
 	}{Method: "update2", Params: p})
+	return toLib, touched, err
 }
 
-// checkTables holds <table-updates2> (ovsdb-server(7), 4.1.14) against columns.
-func checkTables(raw json.RawMessage) error {
+// checkTables holds <table-updates2> (ovsdb-server(7), 4.1.14) against columns and returns the rows in it.
+func checkTables(raw json.RawMessage) ([]rowRef, error) {
+	var refs []rowRef
 	var tables map[string]map[string]map[string]map[string]any
 	if err := json.Unmarshal(raw, &tables); err != nil {
-		return err
+		return nil, err
 	}
 	for table, rows := range tables {
 		cols, ok := columns[table]
 		if !ok {
-			return fmt.Errorf("table %.40q", table)
+			return nil, fmt.Errorf("table %.40q", table)
 		}
 		for uuid, change := range rows {
+			refs = append(refs, rowRef{table, uuid})
 			if len(change) != 1 {
-				return fmt.Errorf("table %s, row %.40q: %d changes", table, uuid, len(change))
+				return nil, fmt.Errorf("table %s, row %.40q: %d changes", table, uuid, len(change))
 			}
 			for op, values := range change {
 				switch {
 				case op == "delete":
 				case (op == "initial" || op == "insert" || op == "modify") && values != nil:
 				default:
-					return fmt.Errorf("table %s, row %.40q: change %.40q", table, uuid, op)
+					return nil, fmt.Errorf("table %s, row %.40q: change %.40q", table, uuid, op)
 				}
 				for name, v := range values {
 					if c, ok := cols[name]; !ok || !c.accepts(v) {
-						return fmt.Errorf("table %s, row %.40q: column %.40q is %.80v", table, uuid, name, v)
+						return nil, fmt.Errorf("table %s, row %.40q: column %.40q is %.80v", table, uuid, name, v)
 					}
 				}
 			}
 		}
 	}
-	return nil
+	return refs, nil
 }
 
-// probe returns an echo request of the gate (RFC 7047 §4.1.11).
-func probe() []byte { return []byte(`{"method":"echo","params":[],"id":` + probeID + `}`) }
+// echo returns an echo request (RFC 7047 §4.1.11).
+func echo(id string) []byte { return []byte(`{"method":"echo","params":[],"id":` + id + `}`) }
 
 func encode(v any) ([]byte, error) { return json.Marshal(v) }
 

@@ -23,6 +23,11 @@ type gate struct {
 	filter *filter
 	write  sync.Mutex // host's outbound side
 
+	// updated is called for each update of the host once libovsdb's cache holds it, and no other is under way.
+	updated func([]rowRef)
+	deliver sync.Mutex    // held while libovsdb works on an update
+	synced  chan struct{} // libovsdb answered the sync that follows an update
+
 	once sync.Once
 	err  error
 	done chan struct{} // closed by fail, after err is set
@@ -32,8 +37,9 @@ type gate struct {
 // silentProbes is after how many probe intervals without a byte the host counts as gone.
 const silentProbes = 3
 
-func newGate(host, lib net.Conn, opt Options) *gate {
-	return &gate{host: host, lib: lib, opt: opt, filter: newFilter(), done: make(chan struct{})}
+func newGate(host, lib net.Conn, opt Options, updated func([]rowRef)) *gate {
+	return &gate{host: host, lib: lib, opt: opt, filter: newFilter(), updated: updated,
+		synced: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
 // start starts the goroutines of the gate; wait waits for their end, which fail brings about.
@@ -72,7 +78,7 @@ func (g *gate) fromHost() error {
 			if silent++; silent >= silentProbes {
 				return fmt.Errorf("%w: nothing received for %s", ErrSilent, silentProbes*g.opt.Probe)
 			}
-			err = g.toHost(probe())
+			err = g.toHost(echo(probeID))
 		} else if err == nil {
 			err = g.admit(msg)
 		}
@@ -103,18 +109,52 @@ func (c *counter) Read(p []byte) (int, error) {
 // admit passes a message of the host on, or answers it.
 func (g *gate) admit(msg []byte) error {
 	g.mu.Lock()
-	toLib, toHost, err := g.filter.inbound(msg)
+	a, err := g.filter.inbound(msg)
 	g.mu.Unlock()
-	if err != nil {
+	switch {
+	case err != nil:
+		return err
+	case a.touched != nil:
+		return g.update(a.toLib, a.touched)
+	case a.toLib != nil:
+		return g.toLib(a.toLib)
+	case a.toHost != nil:
+		return g.toHost(a.toHost)
+	}
+	return nil
+}
+
+// update gives libovsdb an update and waits until its cache holds it: libovsdb handles one message after the other, so
+// the answer to the echo behind the update says so. From the outside the cache only ever changes by whole updates.
+func (g *gate) update(msg []byte, touched []rowRef) error {
+	g.deliver.Lock()
+	defer g.deliver.Unlock()
+	if err := g.toLib(append(msg, echo(syncID)...)); err != nil {
 		return err
 	}
-	if toLib != nil {
-		if _, err := g.lib.Write(toLib); err != nil {
-			return fmt.Errorf("to libovsdb: %w", err)
-		}
+	timeout := time.NewTimer(g.opt.Setup)
+	defer timeout.Stop()
+	select {
+	case <-g.synced:
+		g.updated(touched)
+		return nil
+	case <-g.done:
+		return g.err
+	case <-timeout.C:
+		return fmt.Errorf("libovsdb works on an update of %d rows for more than %s", len(touched), g.opt.Setup)
 	}
-	if toHost != nil {
-		return g.toHost(toHost)
+}
+
+// still calls f while no update is under way.
+func (g *gate) still(f func()) {
+	g.deliver.Lock()
+	defer g.deliver.Unlock()
+	f()
+}
+
+func (g *gate) toLib(msg []byte) error {
+	if _, err := g.lib.Write(msg); err != nil {
+		return fmt.Errorf("to libovsdb: %w", err)
 	}
 	return nil
 }
@@ -130,13 +170,17 @@ func (g *gate) fromLib() error {
 			return fmt.Errorf("from libovsdb: %w", err)
 		}
 		g.mu.Lock()
-		err = g.filter.outbound(msg)
+		synced, err := g.filter.outbound(msg)
 		g.mu.Unlock()
-		if err == nil {
-			err = g.toHost(msg)
-		}
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
+		case synced:
+			g.synced <- struct{}{}
+		default:
+			if err := g.toHost(msg); err != nil {
+				return err
+			}
 		}
 	}
 }

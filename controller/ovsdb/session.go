@@ -12,7 +12,6 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/ovn-kubernetes/libovsdb/cache"
 	"github.com/ovn-kubernetes/libovsdb/client"
-	"github.com/ovn-kubernetes/libovsdb/model"
 	"github.com/ovn-kubernetes/libovsdb/ovsdb"
 )
 
@@ -65,9 +64,10 @@ type Session struct {
 	cache  *cache.TableCache
 
 	mu      sync.Mutex
+	tables  tables        // nil before the first read
 	changed chan struct{} // closed at the next change
-	dirty   bool          // the cache changed since state was built
-	state   *State
+	builder builder       // makes states of tables
+	state   *State        // nil when tables changed since it was built
 
 	broken chan error    // libovsdb's cache is not the database any more
 	done   chan struct{} // closed when everything of the session has stopped
@@ -78,7 +78,7 @@ func newSession(ctx context.Context, conn net.Conn, opt Options) (*Session, erro
 	opt = opt.withDefaults()
 	ctx, cancel := context.WithTimeout(ctx, opt.Setup)
 	defer cancel()
-	s := &Session{remote: conn.RemoteAddr().String(), local: conn.LocalAddr().String(), changed: make(chan struct{}), dirty: true,
+	s := &Session{remote: conn.RemoteAddr().String(), local: conn.LocalAddr().String(), changed: make(chan struct{}),
 		broken: make(chan error, 1), done: make(chan struct{})}
 	if t, ok := conn.(*tls.Conn); ok {
 		if err := t.HandshakeContext(ctx); err != nil {
@@ -117,7 +117,7 @@ func (s *Session) connect(ctx context.Context, conn net.Conn, opt Options) error
 		_ = conn.Close()
 		return errors.Join(<-dialled, err)
 	}
-	s.gate = newGate(conn, lib, opt)
+	s.gate = newGate(conn, lib, opt, s.updated)
 	s.gate.start()
 	if err := <-dialled; err != nil {
 		s.gate.fail(err)
@@ -147,28 +147,23 @@ func (s *Session) sync(ctx context.Context) error {
 		if s.cache = s.client.Cache(); s.cache == nil {
 			return client.ErrNotConnected
 		}
-		s.cache.AddEventHandler(&cache.EventHandlerFuncs{
-			AddFunc:    func(string, model.Model) { s.kick() },
-			UpdateFunc: func(string, model.Model, model.Model) { s.kick() },
-			DeleteFunc: func(string, model.Model) { s.kick() },
-		})
-		var tables []client.TableMonitor
+		var monitors []client.TableMonitor
 		for table, cs := range columns {
 			t := client.TableMonitor{Table: table}
 			for c := range cs {
 				t.Fields = append(t.Fields, c)
 			}
-			tables = append(tables, t)
+			monitors = append(monitors, t)
 		}
 		m := s.client.NewMonitor()
 		// monitor_cond rather than monitor_cond_since: a session does not outlive its connection, so there is
 		// no past to resume.
-		m.Method, m.Tables = ovsdb.ConditionalMonitorRPC, tables
+		m.Method, m.Tables = ovsdb.ConditionalMonitorRPC, monitors
 		if _, err := s.client.Monitor(ctx, m); err != nil {
 			return fmt.Errorf("reading the database: %w", err)
 		}
-		_, err := s.current()
-		return err
+		s.gate.still(s.readAll)
+		return nil
 	})
 }
 
@@ -181,7 +176,9 @@ func (s *Session) watch() {
 	}
 	s.gate.wait()
 	s.client.Close()
+	s.mu.Lock()
 	s.kick()
+	s.mu.Unlock()
 	close(s.done)
 }
 
@@ -195,20 +192,10 @@ func guard(f func() error) (err error) {
 	return f()
 }
 
-// kick tells of a change.
+// kick tells of a change. The caller holds mu.
 func (s *Session) kick() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.dirty = true
 	close(s.changed)
 	s.changed = make(chan struct{})
-}
-
-// stale makes the next State be read anew.
-func (s *Session) stale() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.dirty = true
 }
 
 // RemoteAddr returns the address of the host's end, "192.0.2.7:51234".

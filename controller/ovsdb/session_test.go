@@ -425,7 +425,6 @@ func TestStateIsNeverHalfOfATransaction(t *testing.T) {
 	})
 	seen := map[string]bool{}
 	for deadline := time.Now().Add(time.Second); time.Now().Before(deadline); {
-		reader.stale()
 		s := reader.State()
 		b, p, i := s.Bridge("br0").ExternalIDs["n"], s.Port("p1").ExternalIDs["n"], s.Interface("p1").ExternalIDs["n"]
 		if b != p || p != i {

@@ -1,7 +1,9 @@
 package ovsdb
 
 import (
+	"cmp"
 	"net/netip"
+	"slices"
 
 	"github.com/heddle-sdn/heddle/controller/of"
 )
@@ -14,20 +16,56 @@ type State struct {
 	Bridges   []*Bridge // by name
 	Managers  []Manager // by target
 
-	root       string // uuid of the Open_vSwitch table's row; empty before ovs-vsctl(8) init
-	bridges    map[string]*Bridge
-	ports      map[string]*Port
-	interfaces map[string]*Interface
+	root string // uuid of the Open_vSwitch table's row; empty before ovs-vsctl(8) init
 }
 
 // Bridge returns the bridge of that name, or nil.
-func (s *State) Bridge(name string) *Bridge { return s.bridges[name] }
+func (s *State) Bridge(name string) *Bridge {
+	if i, ok := find(s.Bridges, name, func(b *Bridge) string { return b.Name }); ok {
+		return s.Bridges[i]
+	}
+	return nil
+}
 
 // Port returns the port of that name, or nil. Names of ports are unique on a host.
-func (s *State) Port(name string) *Port { return s.ports[name] }
+func (s *State) Port(name string) *Port {
+	for _, b := range s.Bridges {
+		if i, ok := find(b.Ports, name, func(p *Port) string { return p.Name }); ok {
+			return b.Ports[i]
+		}
+	}
+	return nil
+}
 
 // Interface returns the interface of that name, or nil. Names of interfaces are unique on a host.
-func (s *State) Interface(name string) *Interface { return s.interfaces[name] }
+func (s *State) Interface(name string) *Interface {
+	in := func(p *Port) *Interface {
+		for _, i := range p.Interfaces {
+			if i.Name == name {
+				return i
+			}
+		}
+		return nil
+	}
+	if p := s.Port(name); p != nil { // as for all but the interfaces of bonds
+		if i := in(p); i != nil {
+			return i
+		}
+	}
+	for _, b := range s.Bridges {
+		for _, p := range b.Ports {
+			if i := in(p); i != nil {
+				return i
+			}
+		}
+	}
+	return nil
+}
+
+// find returns where a name is in a list that is sorted by names.
+func find[T any](list []T, name string, nameOf func(T) string) (int, bool) {
+	return slices.BinarySearchFunc(list, name, func(e T, name string) int { return cmp.Compare(nameOf(e), name) })
+}
 
 // Bridge is a row of the Bridge table with its ports.
 type Bridge struct {
@@ -109,7 +147,7 @@ type Plug struct {
 
 // Plugged returns the plugs of a bridge, by port name.
 func (s *State) Plugged(bridge string) []Plug {
-	b := s.bridges[bridge]
+	b := s.Bridge(bridge)
 	if b == nil {
 		return nil
 	}

@@ -23,8 +23,6 @@ func (s *Session) transact(ctx context.Context, ops []ovsdb.Operation) error {
 		results, err = s.client.Transact(ctx, ops...)
 		return err
 	})
-	// The cache holds the update by now, but its event may still be on the way to kick.
-	s.stale()
 	if err != nil {
 		if cause := s.Err(); cause != nil {
 			err = cause
