@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -53,14 +54,36 @@ func (p *process) script(ctx context.Context, name, text string, env []string, s
 	return err
 }
 
-// command is exec.CommandContext for commands that may fork (nsenter does, to enter a PID
-// namespace): the end of the context ends the whole process group.
+// command is exec.CommandContext for nsenter, which forks to enter a PID namespace: the end of the
+// context ends all it has started too.
 func command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.Cancel = func() error { return killGroup(cmd.Process.Pid) }
 	cmd.WaitDelay = 5 * time.Second
 	return cmd
+}
+
+// killGroup ends a process group, its leader last and, if it can, by itself: the leader is to reap
+// its children. A host cannot end while an ended child of a dead nsenter waits for the machine's
+// process 1 to find time for it.
+func killGroup(leader int) error {
+	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", leader, leader))
+	for _, child := range strings.Fields(string(children)) {
+		if pid, err := strconv.Atoi(child); err == nil {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended already
+		}
+	}
+	for deadline := time.Now().Add(100 * time.Millisecond); len(children) > 0 && time.Now().Before(deadline); {
+		if _, err := startTime(leader); err != nil {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if err := syscall.Kill(-leader, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return err
+	}
+	return nil
 }
 
 // ipBatch runs lines of ip(8) commands in one go, in the caller's network namespace or, with a
