@@ -23,7 +23,7 @@ var everything = []string{"controller", "apps", "northbound", "store", "cmd", "i
 var rules = []rule{
 	{of: []string{"controller/of", "controller/wire", "controller/reconcile", "controller/pipeline", "controller/spec", "controller/ovsdb/row", "store/model"},
 		banned: []string{"os", "net", "github.com/sirupsen/logrus"}, direct: true,
-		why:    "they are pure: values in, values out, and quick to test"},
+		why: "they are pure: values in, values out, and quick to test"},
 	{of: everything, except: []string{"controller/ofconn"}, banned: []string{"github.com/netrack/openflow", "github.com/netrack/openflow/"}, direct: true,
 		why: "one package knows the OpenFlow library, so that it can be replaced there"},
 	{of: everything, except: []string{"controller/ovsdb"}, banned: []string{"github.com/ovn-kubernetes/libovsdb/"}, direct: true,
@@ -74,7 +74,7 @@ func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
 
 type pkg struct {
 	path, files, doc string
-	imports, deps   []string
+	imports, deps    []string
 }
 
 // packages lists the module's packages without their tests.

@@ -17,7 +17,8 @@ type board struct {
 
 	mu      sync.Mutex
 	hosts   map[string]status.Host
-	commits []commit // not confirmed by every connected host yet, oldest first
+	shown   status.View // of hosts, nil once they changed
+	commits []commit    // not confirmed by every connected host yet, oldest first
 }
 
 type commit struct {
@@ -31,10 +32,14 @@ func newBoard(s *store.Store, m Metrics) *board {
 	return &board{store: s, metrics: m, hosts: map[string]status.Host{}}
 }
 
+// view returns the state of all hosts; it must not be changed.
 func (b *board) view() status.View {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return maps.Clone(b.hosts)
+	if b.shown == nil {
+		b.shown = maps.Clone(b.hosts)
+	}
+	return b.shown
 }
 
 // change replaces a host's entry.
@@ -50,7 +55,7 @@ func (b *board) change(name string, fn func(*status.Host)) {
 		h.Targets = map[string]status.Target{}
 	}
 	fn(&h)
-	b.hosts[name] = h
+	b.hosts[name], b.shown = h, nil
 	b.settleLocked()
 }
 
@@ -96,6 +101,7 @@ func (b *board) remove(name string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.hosts, name)
+	b.shown = nil
 }
 
 // committed notes that a revision was committed now.

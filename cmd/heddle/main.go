@@ -30,6 +30,6 @@ func newRootCommand() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newLabCommand())
+	root.AddCommand(newServerCommand(), newRestoreCommand(), newLabCommand(), newVersionCommand())
 	return root
 }

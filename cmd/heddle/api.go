@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/heddle-sdn/heddle/controller/status"
+	"github.com/heddle-sdn/heddle/northbound/httpd"
+	"github.com/heddle-sdn/heddle/northbound/identity"
+	"github.com/heddle-sdn/heddle/northbound/metrics"
+	"github.com/heddle-sdn/heddle/northbound/native"
+	"github.com/heddle-sdn/heddle/northbound/neutron"
+	"github.com/heddle-sdn/heddle/store/model"
+)
+
+// api returns everything the REST listener serves.
+func (s *server) api() (http.Handler, error) {
+	auth, err := s.authenticator()
+	if err != nil {
+		return nil, err
+	}
+	log := s.log.WithField("component", "api")
+	return httpd.Mounts{
+		"/": neutron.New(neutron.Config{Store: s.store, L2: s.ops, Auth: auth, Status: portStatus{s}, Log: log, Observe: s.metrics.Request}),
+		"/v1": native.New(native.Config{Store: s.store, Hosts: s.ops, Fabric: s.control, MACs: s.macs, Events: s.events,
+			Counters: s.metrics, Auth: auth, Log: log, Version: version().Version, Observe: s.metrics.Request}),
+		"/metrics": s.metrics.Handler(),
+		"/livez":   httpd.Livez(),
+		"/readyz": httpd.Readyz(
+			httpd.Check{Name: "store", Ready: s.storeReady},
+			httpd.Check{Name: "hosts", Ready: s.hostsReady}),
+	}, nil
+}
+
+func (s *server) authenticator() (identity.Authenticator, error) {
+	if s.config.Auth == "noauth" {
+		return identity.NoAuth{}, nil
+	}
+	tokens, err := identity.OpenTokens(s.config.TokenFile, s.log.WithField("component", "identity"))
+	if err != nil {
+		return nil, fmt.Errorf("--token-file: %w", err)
+	}
+	return tokens, nil
+}
+
+// storeReady is nil unless the last commit failed.
+func (s *server) storeReady() error {
+	if failure := s.commitFailure.Load(); failure != nil {
+		return *failure
+	}
+	return nil
+}
+
+// hostsReady is nil once every connected host has been compared with its plan.
+func (s *server) hostsReady() error {
+	for name, h := range s.control.Status() {
+		if _, last := h.Confirmed(); h.Down() == "" && h.Targets[last].At.IsZero() && h.Targets[last].Err == "" {
+			return fmt.Errorf("%s of host %s was not read yet", last, name)
+		}
+	}
+	return nil
+}
+
+// portStatus derives the states that the Networking API shows.
+type portStatus struct{ *server }
+
+// PortStatus returns "ACTIVE", "BUILD" or "DOWN".
+func (s portStatus) PortStatus(m *model.Model, p *model.Port) string {
+	return s.control.Status().Port(m, p).Status
+}
+
+// NetworkStatus is always ACTIVE: a network has no state of its own, its ports have.
+func (portStatus) NetworkStatus(*model.Model, *model.Network) string { return status.Active }
+
+// fabric counts everything, for the metrics.
+func (s *server) fabric() metrics.Fabric {
+	m, view := s.store.Snapshot(), s.control.Status()
+	f := metrics.Fabric{Revision: m.Rev, Networks: m.Networks.Len(), Subnets: m.Subnets.Len(), Plugged: m.Plugs.Len(),
+		Learned: len(s.macs.List()), Events: s.events.Last(), Ports: map[string]int{status.Active: 0, status.Build: 0, status.Down: 0}}
+	for _, p := range m.Ports.All() {
+		f.Ports[view.Port(m, p).Status]++
+	}
+	for _, sw := range s.control.Switches() {
+		f.Switches = append(f.Switches, metrics.Switch{DPID: sw.DPID.String(), Host: sw.Host, Bridge: sw.Bridge, Ports: len(sw.Ports)})
+	}
+	for name, h := range view {
+		for target, t := range h.Targets {
+			f.Targets = append(f.Targets, metrics.Target{Host: name, Target: target, Connected: t.Connected, Revision: t.Rev})
+		}
+	}
+	return f
+}

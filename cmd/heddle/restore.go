@@ -1,0 +1,58 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/heddle-sdn/heddle/store/bolt"
+)
+
+func newRestoreCommand() *cobra.Command {
+	var dataDir, snapshot string
+	var list bool
+	cmd := &cobra.Command{
+		Use:   "restore --data-dir DIR --snapshot FILE",
+		Short: "Put a verified snapshot in the place of the store",
+		Long: `Put a verified snapshot in the place of the store.
+
+The server must not be running. What is in the place now is kept beside it under another name. Bridges
+keep their flows meanwhile; when the server starts they are compared with what the snapshot says.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if list {
+				return listSnapshots(cmd, dataDir)
+			}
+			if snapshot == "" {
+				return errors.New("--snapshot FILE is missing; --list shows what there is")
+			}
+			info, aside, err := bolt.Restore(dataDir, snapshot, time.Now())
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "restored revision %d from %s\n", info.Rev, snapshot)
+			if aside != "" {
+				fmt.Fprintf(cmd.OutOrStdout(), "what was there before is %s\n", aside)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&dataDir, "data-dir", "/var/lib/heddle", "`directory` of the store")
+	cmd.Flags().StringVar(&snapshot, "snapshot", "", "`file` to restore")
+	cmd.Flags().BoolVar(&list, "list", false, "verify and list the snapshots, newest first")
+	return cmd
+}
+
+func listSnapshots(cmd *cobra.Command, dataDir string) error {
+	for _, path := range bolt.Snapshots(dataDir) {
+		info, err := bolt.Verify(path)
+		if err != nil {
+			fmt.Fprintf(cmd.OutOrStdout(), "%s\tdamaged: %v\n", path, err)
+			continue
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "%s\trevision %d\n", path, info.Rev)
+	}
+	return nil
+}
