@@ -101,7 +101,9 @@ func (t *Tokens) current() []known {
 	}
 	t.checked = now
 	version, err := t.stat()
-	if err == nil {
+	if err != nil {
+		t.version = fileVersion{} // whatever comes back in its place is read
+	} else {
 		if version == t.version {
 			return t.known
 		}

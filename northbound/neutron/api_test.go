@@ -232,7 +232,11 @@ func TestBodiesThatCannotBeRead(t *testing.T) {
 			b.refused(c.code, c.kind, c.part, c.method, c.path, c.body)
 		})
 	}
+	if got := a.send("PATCH", "/networks/"+n, "{}").header.Get("Allow"); got != "GET, PUT, DELETE" {
+		t.Errorf("methods allowed for a network: %q", got)
+	}
 	a.must(200, "GET", "/networks/", "")
+	a.must(200, "GET", "/networks?limit=9223372036854775807&marker="+n, "")
 	a.must(201, "POST", "/networks", `{"network":{"name":"n","project_id":"p","tenant_id":"p"}}`, "Content-Type", "text/plain")
 }
 
@@ -337,8 +341,10 @@ func TestFailuresOfOursSayNothing(t *testing.T) {
 		t.Errorf("log has no stack: %s", &log)
 	}
 
-	a = newAPI(t, func(c *Config) { c.Store = brokenStore{c.Store, fmt.Errorf("update: %w", context.Canceled)} })
-	a.refused(503, "ServiceUnavailable", "", "POST", "/networks", `{"network":{}}`)
+	for _, err := range []error{context.Canceled, store.ErrClosed, store.ErrUncertain} {
+		a = newAPI(t, func(c *Config) { c.Store = brokenStore{c.Store, fmt.Errorf("update: %w", err)} })
+		a.refused(503, "ServiceUnavailable", "", "POST", "/networks", `{"network":{}}`)
+	}
 }
 
 func TestEveryRequestIsLoggedAndMeasured(t *testing.T) {

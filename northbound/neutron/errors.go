@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/heddle-sdn/heddle/store"
 	"github.com/heddle-sdn/heddle/store/model"
 )
 
@@ -89,8 +90,10 @@ func describe(err error) (code int, body neutronError, internal bool) {
 			return code, neutronError{m.Kind, m.Msg, blockers(m)}, false
 		}
 		h, internal = errInternal, true
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, store.ErrClosed):
 		h = errUnavailable
+	case errors.Is(err, store.ErrUncertain):
+		h, internal = errUnavailable, true
 	default:
 		h, internal = errInternal, true
 	}

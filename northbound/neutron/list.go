@@ -132,6 +132,7 @@ func cutPage[R any](rows []R, p page, marker func() (at int, found bool, err err
 	if p.limit == 0 {
 		return rows, nil
 	}
+	limit := min(p.limit, len(rows)) // so that sums below do not overflow
 	before, after := len(rows), 0
 	if p.marker != "" {
 		at, found, err := marker()
@@ -144,9 +145,9 @@ func cutPage[R any](rows []R, p page, marker func() (at int, found bool, err err
 		}
 	}
 	if p.reverse {
-		return rows[max(0, before-p.limit):before], nil
+		return rows[max(0, before-limit):before], nil
 	}
-	return rows[after:min(len(rows), after+p.limit)], nil
+	return rows[after:min(len(rows), after+limit)], nil
 }
 
 // links are the URLs of the pages around one.

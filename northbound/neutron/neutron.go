@@ -10,6 +10,7 @@ package neutron
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -86,7 +87,7 @@ func New(c Config) http.Handler {
 	serve(s, subnetTable(c.L2))
 	serve(s, portTable(c.L2, c.DNSDomain))
 	s.router.NotFoundHandler = s.endpoint("", func(http.ResponseWriter, *http.Request) error { return errNotFound })
-	s.router.MethodNotAllowedHandler = s.endpoint("", func(http.ResponseWriter, *http.Request) error { return errMethod })
+	s.router.MethodNotAllowedHandler = s.endpoint("", s.otherMethod)
 
 	private := identity.Middleware(c.Auth, c.KeystoneURI)(s.router)
 	return s.exchange(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -101,6 +102,21 @@ func New(c Config) http.Handler {
 // handle adds a route.
 func (s *server) handle(method, path string, h handler) {
 	s.router.Handle(path, s.endpoint(path, h)).Methods(method)
+}
+
+// otherMethod answers a request whose path has routes, but none for its method.
+func (s *server) otherMethod(w http.ResponseWriter, r *http.Request) error {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
+		try := *r
+		try.Method = method
+		var m mux.RouteMatch
+		if s.router.Match(&try, &m) && m.MatchErr == nil {
+			allowed = append(allowed, method)
+		}
+	}
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	return errMethod
 }
 
 // base is the URL that links in an answer begin with.
