@@ -25,11 +25,11 @@ type framer struct {
 }
 
 func newFramer(r io.Reader, maxMessage int) *framer {
-	return &framer{r: bufio.NewReaderSize(r, 32<<10), max: maxMessage}
+	return &framer{r: bufio.NewReaderSize(r, 8<<10), max: maxMessage}
 }
 
 // keepBuffer is the size of the buffer that is kept for the next message.
-const keepBuffer = 256 << 10
+const keepBuffer = 16 << 10
 
 // next returns the next object, which is valid until the following call. Its brackets match; whether it is JSON is
 // for the decoder to say. After a read that timed out, next goes on where it stopped.

@@ -41,6 +41,7 @@ func (l *Listener) Serve(ctx context.Context, handle Handler) error {
 	sessions := make(chan struct{}, cmp.Or(l.MaxSessions, 4096))
 	setups := make(chan struct{}, cmp.Or(l.MaxSetups, 64))
 	var failing, full trouble
+	complaints := &complaints{last: map[string]string{}}
 	for {
 		conn, err := l.Listener.Accept()
 		switch {
@@ -67,13 +68,13 @@ func (l *Listener) Serve(ctx context.Context, handle Handler) error {
 		full.end(func() { l.Log.Info("room for hosts again") })
 		wg.Go(func() {
 			defer func() { <-sessions }()
-			l.serve(ctx, conn, setups, handle)
+			l.serve(ctx, conn, setups, complaints, handle)
 		})
 	}
 }
 
 // serve makes a session of an accepted connection and has it handled.
-func (l *Listener) serve(ctx context.Context, conn net.Conn, setups chan struct{}, handle Handler) {
+func (l *Listener) serve(ctx context.Context, conn net.Conn, setups chan struct{}, complaints *complaints, handle Handler) {
 	log := l.Log.WithField("remote", conn.RemoteAddr().String())
 	select {
 	case setups <- struct{}{}:
@@ -84,12 +85,15 @@ func (l *Listener) serve(ctx context.Context, conn net.Conn, setups chan struct{
 	s, err := l.setup(ctx, conn)
 	<-setups
 	if err != nil {
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && complaints.isNew(conn.RemoteAddr(), err.Error()) {
 			log.WithError(err).Warn("connection did not become a session")
 		}
 		return
 	}
 	defer s.Close()
+	if complaints.isNew(conn.RemoteAddr(), "") {
+		log.Info("connection became a session")
+	}
 	if err := s.tuneManager(ctx, conn.LocalAddr()); err != nil {
 		log.WithError(err).Warn("manager not tuned, the host may come back late after a restart")
 	}
@@ -117,6 +121,39 @@ func (t *trouble) end(tell func()) {
 		t.times = 0
 		tell()
 	}
+}
+
+// complaints remembers what was last wrong with the connections of an address: a host that is set up wrong comes back
+// every second.
+type complaints struct {
+	mu   sync.Mutex
+	last map[string]string // address → error
+}
+
+// maxComplaints bounds the addresses that are remembered.
+const maxComplaints = 1024
+
+// isNew reports whether a connection of an address ended otherwise than the one before; an empty text is success, and
+// so is what nothing is known of.
+func (c *complaints) isNew(from net.Addr, text string) bool {
+	host := from.String()
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last[host] == text {
+		return false
+	}
+	if text == "" {
+		delete(c.last, host)
+		return true
+	}
+	if len(c.last) >= maxComplaints {
+		clear(c.last)
+	}
+	c.last[host] = text
+	return true
 }
 
 // wait returns after d, or earlier when ctx ends.

@@ -36,6 +36,8 @@ func (s *Session) tuneManager(ctx context.Context, local net.Addr) error {
 	if len(row) == 0 {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, s.gate.opt.Setup)
+	defer cancel()
 	return s.transact(ctx, []ovsdb.Operation{update(tableManager, m.UUID, row)})
 }
 

@@ -69,8 +69,8 @@ type Session struct {
 	builder builder       // makes states of tables
 	state   *State        // nil when tables changed since it was built
 
-	broken chan error    // libovsdb's cache is not the database any more
-	done   chan struct{} // closed when everything of the session has stopped
+	gated chan struct{} // closed when gate is set
+	done  chan struct{} // closed when everything of the session has stopped
 }
 
 // newSession makes a session of a connection, which it owns from then on, also when it fails.
@@ -79,7 +79,7 @@ func newSession(ctx context.Context, conn net.Conn, opt Options) (*Session, erro
 	ctx, cancel := context.WithTimeout(ctx, opt.Setup)
 	defer cancel()
 	s := &Session{remote: conn.RemoteAddr().String(), local: conn.LocalAddr().String(), changed: make(chan struct{}),
-		broken: make(chan error, 1), done: make(chan struct{})}
+		gated: make(chan struct{}), done: make(chan struct{})}
 	if t, ok := conn.(*tls.Conn); ok {
 		if err := t.HandshakeContext(ctx); err != nil {
 			_ = conn.Close()
@@ -118,6 +118,7 @@ func (s *Session) connect(ctx context.Context, conn net.Conn, opt Options) error
 		return errors.Join(<-dialled, err)
 	}
 	s.gate = newGate(conn, lib, opt, s.updated)
+	close(s.gated)
 	s.gate.start()
 	if err := <-dialled; err != nil {
 		s.gate.fail(err)
@@ -133,7 +134,7 @@ func (s *Session) dialLibrary(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	log := logr.New(errorSink(s.broken))
+	log := logr.New(errorSink{s})
 	s.client, err = client.NewOVSDBClient(m, client.WithEndpoint("unix:"+path), client.WithLogger(&log))
 	if err != nil {
 		return err
@@ -167,13 +168,9 @@ func (s *Session) sync(ctx context.Context) error {
 	})
 }
 
-// watch ends the session when its gate ended or libovsdb lost track.
+// watch ends the session when its gate ended.
 func (s *Session) watch() {
-	select {
-	case <-s.gate.done:
-	case err := <-s.broken:
-		s.gate.fail(err)
-	}
+	<-s.gate.done
 	s.gate.wait()
 	s.client.Close()
 	s.mu.Lock()
@@ -236,8 +233,8 @@ func (s *Session) Close() error {
 }
 
 // errorSink listens to what libovsdb logs: it tells nobody in another way when it could not apply an update, and goes
-// on with a cache that is not the database. The first such error is sent, the channel has room for it.
-type errorSink chan error
+// on with a cache that is not the database. Such an error ends the session.
+type errorSink struct{ s *Session }
 
 // Init implements logr.LogSink.
 func (errorSink) Init(logr.RuntimeInfo) {}
@@ -257,7 +254,8 @@ func (e errorSink) WithName(string) logr.LogSink { return e }
 // Error implements logr.LogSink.
 func (e errorSink) Error(err error, msg string, _ ...any) {
 	select {
-	case e <- fmt.Errorf("libovsdb: %s: %w", msg, err):
-	default:
+	case <-e.s.gated:
+		e.s.gate.fail(fmt.Errorf("libovsdb: %s: %w", msg, err))
+	default: // Connect has not got anywhere and returns the error
 	}
 }
