@@ -17,6 +17,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/heddle-sdn/heddle/apps/l2"
+	"github.com/heddle-sdn/heddle/northbound/httpd"
 	"github.com/heddle-sdn/heddle/northbound/identity"
 	"github.com/heddle-sdn/heddle/store"
 	"github.com/heddle-sdn/heddle/store/model"
@@ -75,9 +76,6 @@ func New(c Config) http.Handler {
 	if c.MaxBody == 0 {
 		c.MaxBody = 4 << 20
 	}
-	if c.Observe == nil {
-		c.Observe = func(string, string, int, time.Duration) {}
-	}
 	s := &server{Config: c, router: mux.NewRouter().UseEncodedPath().SkipClean(true)}
 	s.handle("GET", "/", s.versions)
 	s.handle("GET", "/v2.0", s.resources)
@@ -90,18 +88,17 @@ func New(c Config) http.Handler {
 	s.router.MethodNotAllowedHandler = s.endpoint("", s.otherMethod)
 
 	private := identity.Middleware(c.Auth, c.KeystoneURI)(s.router)
-	return s.exchange(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	requests := httpd.Requests{Log: c.Log, MaxBody: c.MaxBody, Observe: c.Observe, Panicked: func(w http.ResponseWriter) {
+		code, body, _ := describe(errInternal)
+		writeError(w, code, body)
+	}}
+	return requests.Around(withoutSlash(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/" { // the list of versions is open to all
 			s.router.ServeHTTP(w, r)
 			return
 		}
 		private.ServeHTTP(w, r)
-	}))
-}
-
-// handle adds a route.
-func (s *server) handle(method, path string, h handler) {
-	s.router.Handle(path, s.endpoint(path, h)).Methods(method)
+	})))
 }
 
 // otherMethod answers a request whose path has routes, but none for its method.
