@@ -60,14 +60,10 @@ func appendPlain(dst []byte, actions []of.Action) ([]byte, int, error) {
 			continue
 		case of.SetField:
 			if r := &rows[min(a.Field, of.NumFields)]; r.short && a.Mask == (of.Value{}) {
-				dst = extend(dst, 24)
-				b := dst[n : n+24]
-				binary.BigEndian.PutUint64(b[16:], 0)
-				length := 4 + putShortTLV(b[4:], r, a.Value.Lo)
-				clear(b[length:16])
-				length = roundUp8(length)
-				binary.BigEndian.PutUint32(b, actSetField<<16|uint32(length))
-				dst = dst[:n+length]
+				dst = extend(dst, 16)
+				b := dst[n : n+16]
+				binary.BigEndian.PutUint32(b, actSetField<<16|16)
+				putShortTLV(b[4:], r, a.Value.Lo) // what it writes behind the value is the padding
 				continue
 			}
 		case of.Meter, of.ClearActions, of.WriteActions, of.WriteMetadata, of.GotoTable:

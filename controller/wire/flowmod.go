@@ -123,16 +123,17 @@ type Entry struct {
 // Pack encodes a flow once, into a key that tells it from others and the rest. The match is in canonical order (see
 // AppendOXM), so equal matches give equal keys.
 func Pack(f of.Flow) (of.Key, Entry, error) {
-	var stack [512]byte
-	b, err := AppendOXM(stack[:0], f.Match)
+	b, err := AppendOXM(make([]byte, 0, 256), f.Match)
+	n := len(b)
+	if err == nil {
+		b, err = AppendInstructions(b, f.Actions)
+	}
 	if err != nil {
-		return of.Key{}, Entry{}, fmt.Errorf("pack flow %s: %w", f, err)
+		return of.Key{}, Entry{}, fmt.Errorf("pack flow %s: %w", f.String(), err)
 	}
-	k := of.Key{Table: f.Table, Priority: f.Priority, Match: string(b)}
-	if b, err = AppendInstructions(b[:0], f.Actions); err != nil {
-		return of.Key{}, Entry{}, fmt.Errorf("pack flow %s: %w", f, err)
-	}
-	return k, Entry{f.Cookie, f.IdleTimeout, f.HardTimeout, f.Flags, string(b)}, nil
+	both := string(b)
+	return of.Key{Table: f.Table, Priority: f.Priority, Match: both[:n]},
+		Entry{f.Cookie, f.IdleTimeout, f.HardTimeout, f.Flags, both[n:]}, nil
 }
 
 // Unpack is the reverse of Pack.

@@ -168,7 +168,7 @@ func compareFields(a, b *of.FieldMatch) int {
 const shortTLV = 12
 
 // putShortTLV writes an exact TLV of a short field and gives its length. It writes eight bytes of value however few the
-// field has; those behind it do not count. This is what nearly every TLV is, hence worth a way of its own.
+// field has; those behind it are zero and do not count. Nearly every TLV is one, hence worth a way of its own.
 func putShortTLV(b []byte, r *row, v uint64) int {
 	binary.BigEndian.PutUint32(b, r.oxm)
 	binary.BigEndian.PutUint64(b[4:], v<<(r.shift&63))

@@ -73,8 +73,8 @@ func readField(c *Cursor) of.Field {
 		exp = c.U32()
 	}
 	f := fieldOf(header, exp)
-	if f != of.FieldUnknown && header&0x1ff != rows[f].oxm&0x1ff {
-		return of.FieldUnknown
+	if header != rows[f].oxm && header != rows[f].sub {
+		return of.FieldUnknown // masked, or of another width
 	}
 	return f
 }
