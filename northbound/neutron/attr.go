@@ -33,9 +33,9 @@ type attr[T, C, U any] struct {
 	name string
 	ops  ops
 
-	get  func(v *view, t T) Value               // a scalar
+	get  func(v *view, t T) scalar              // a scalar
 	json func(dst []byte, v *view, t T) []byte  // anything else
-	as   func(s string) (Value, error)          // reads a filter's value; nil: text
+	as   func(s string) (scalar, error)         // reads a filter's value; nil: text
 	pick func(values []string) (pick[T], error) // filters what get cannot
 
 	post func(q *C, v any) error       // sets it in a create; nil: not allowed
@@ -75,29 +75,29 @@ func (v *view) passes(g gate, network *model.Network) bool {
 }
 
 // asBool, asInt, asMAC and asAddr read filter values as the attribute's own converter does.
-func asBool(s string) (Value, error) {
+func asBool(s string) (scalar, error) {
 	b, err := toBool(s)
-	return Bool(b), err
+	return boolean(b), err
 }
 
-func asInt(s string) (Value, error) {
+func asInt(s string) (scalar, error) {
 	n, err := toInt(s)
-	return Int(n), err
+	return integer(n), err
 }
 
 // asMAC takes what is no address as text that matches nothing.
-func asMAC(s string) (Value, error) {
+func asMAC(s string) (scalar, error) {
 	if mac, err := parseMAC(s); err == nil {
 		s = mac.String()
 	}
-	return Text(s), nil
+	return text(s), nil
 }
 
-func asAddr(s string) (Value, error) {
+func asAddr(s string) (scalar, error) {
 	if a, err := toAddr(s); err == nil {
 		s = a.String()
 	}
-	return Text(s), nil
+	return text(s), nil
 }
 
 // whenFalse lets anybody send false on create: it is the default, and clients send it.

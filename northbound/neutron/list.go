@@ -55,10 +55,10 @@ func (a *attr[T, C, U]) filter(values []string) (pick[T], error) {
 	if a.pick != nil {
 		return a.pick(values)
 	}
-	want := make([]Value, len(values))
+	want := make([]scalar, len(values))
 	for i, s := range values {
 		if a.as == nil {
-			want[i] = Text(s)
+			want[i] = text(s)
 			continue
 		}
 		var err error
@@ -72,7 +72,7 @@ func (a *attr[T, C, U]) filter(values []string) (pick[T], error) {
 // row is an object with the values it is sorted by; the id comes last, so that the order is total.
 type row[T any] struct {
 	t    T
-	keys []Value
+	keys []scalar
 	id   model.ID
 }
 

@@ -62,11 +62,11 @@ func networkAttrs() []attr[*model.Network, l2.NetworkCreate, l2.NetworkUpdate] {
 		newDescr:    func(q *update) *l2.Opt[string] { return &q.Description },
 	}.with([]attr[network, create, update]{
 		{name: "admin_state_up", ops: filtered | sorted, as: asBool,
-			get:  func(_ *view, n network) Value { return Bool(n.AdminUp) },
+			get:  func(_ *view, n network) scalar { return boolean(n.AdminUp) },
 			post: opt(toBool, func(q *create) *l2.Opt[bool] { return &q.AdminUp }),
 			put:  opt(toBool, func(q *update) *l2.Opt[bool] { return &q.AdminUp })},
 		{name: "status", ops: filtered | sorted,
-			get: func(v *view, n network) Value { return Text(v.status.NetworkStatus(v.model, n)) }},
+			get: func(v *view, n network) scalar { return text(v.status.NetworkStatus(v.model, n)) }},
 		{name: "subnets",
 			json: func(dst []byte, v *view, n network) []byte {
 				return appendList(dst, v.model.SubnetsOf(n.ID), func(dst []byte, s *model.Subnet) []byte {
@@ -74,44 +74,44 @@ func networkAttrs() []attr[*model.Network, l2.NetworkCreate, l2.NetworkUpdate] {
 				})
 			}},
 		{name: "shared", ops: filtered, as: asBool, sets: admins, free: whenFalse,
-			get:  func(_ *view, n network) Value { return Bool(n.Shared) },
+			get:  func(_ *view, n network) scalar { return boolean(n.Shared) },
 			post: into(toBool, func(q *create) *bool { return &q.Shared }),
 			put:  opt(toBool, func(q *update) *l2.Opt[bool] { return &q.Shared })},
 		{name: "router:external", ops: filtered, as: asBool, sets: admins, free: whenFalse,
-			get:  func(_ *view, n network) Value { return Bool(n.External) },
+			get:  func(_ *view, n network) scalar { return boolean(n.External) },
 			post: into(toBool, func(q *create) *bool { return &q.External }),
 			put:  opt(toBool, func(q *update) *l2.Opt[bool] { return &q.External })},
 		{name: "is_default", ops: filtered, as: asBool, sets: admins, free: whenFalse,
-			get:  func(_ *view, n network) Value { return Bool(n.Default) },
+			get:  func(_ *view, n network) scalar { return boolean(n.Default) },
 			post: into(toBool, func(q *create) *bool { return &q.Default }),
 			put:  opt(toBool, func(q *update) *l2.Opt[bool] { return &q.Default })},
 		{name: "provider:network_type", ops: filtered, see: admins, sets: admins,
-			get:  func(_ *view, n network) Value { return Text(n.Type) },
+			get:  func(_ *view, n network) scalar { return text(n.Type) },
 			post: opt(toNetworkType, func(q *create) *l2.Opt[model.NetworkType] { return &q.Type }),
 			put:  opt(toNetworkType, func(q *update) *l2.Opt[model.NetworkType] { return &q.Type })},
 		{name: "provider:physical_network", ops: filtered, see: admins, sets: admins,
-			get:  func(_ *view, n network) Value { return TextOrNull(n.Physnet) },
+			get:  func(_ *view, n network) scalar { return textOrNull(n.Physnet) },
 			post: opt(toText(64), func(q *create) *l2.Opt[string] { return &q.Physnet }),
 			put:  opt(toText(64), func(q *update) *l2.Opt[string] { return &q.Physnet })},
 		{name: "provider:segmentation_id", ops: filtered, as: asInt, see: admins, sets: admins,
-			get: func(_ *view, n network) Value {
+			get: func(_ *view, n network) scalar {
 				if n.SegmentID == 0 {
-					return Null
+					return none
 				}
-				return Int(int(n.SegmentID))
+				return integer(int(n.SegmentID))
 			},
 			post: opt(toInt, func(q *create) *l2.Opt[int] { return &q.SegmentID }),
 			put:  opt(toInt, func(q *update) *l2.Opt[int] { return &q.SegmentID })},
 		{name: "mtu", ops: filtered | sorted, as: asInt,
-			get:  func(_ *view, n network) Value { return Int(n.MTU) },
+			get:  func(_ *view, n network) scalar { return integer(n.MTU) },
 			post: opt(toNonNegative, func(q *create) *l2.Opt[int] { return &q.MTU }),
 			put:  opt(toNonNegative, func(q *update) *l2.Opt[int] { return &q.MTU })},
 		{name: "port_security_enabled",
-			get:  func(_ *view, n network) Value { return Bool(n.PortSecurity) },
+			get:  func(_ *view, n network) scalar { return boolean(n.PortSecurity) },
 			post: opt(toBool, func(q *create) *l2.Opt[bool] { return &q.PortSecurity }),
 			put:  opt(toBool, func(q *update) *l2.Opt[bool] { return &q.PortSecurity })},
 		{name: "dns_domain",
-			get:  func(_ *view, n network) Value { return Text(n.DNSDomain) },
+			get:  func(_ *view, n network) scalar { return text(n.DNSDomain) },
 			post: into(toDomain, func(q *create) *string { return &q.DNSDomain }),
 			put:  opt(toDomain, func(q *update) *l2.Opt[string] { return &q.DNSDomain })},
 		{name: "availability_zone_hints",
@@ -120,7 +120,7 @@ func networkAttrs() []attr[*model.Network, l2.NetworkCreate, l2.NetworkUpdate] {
 		{name: "availability_zones", json: constant[network]("[]")},
 		{name: "ipv4_address_scope", get: null[network]},
 		{name: "ipv6_address_scope", get: null[network]},
-		{name: "l2_adjacency", get: func(*view, network) Value { return Bool(true) }},
+		{name: "l2_adjacency", get: func(*view, network) scalar { return boolean(true) }},
 		{name: "qos_policy_id", get: null[network],
 			post: checked[create](toRef("QoS policy", "QosPolicyNotFound")),
 			put:  checked[update](toRef("QoS policy", "QosPolicyNotFound"))},

@@ -35,7 +35,7 @@ func jsonDHCPOptions(dst []byte, _ *view, p *model.Port) []byte {
 		dst = append(dst, `,"opt_value":`...)
 		dst = appendString(dst, o.Value)
 		dst = append(dst, `,"ip_version":`...)
-		return append(Int(o.IPVersion).append(dst), '}')
+		return append(integer(o.IPVersion).append(dst), '}')
 	})
 }
 

@@ -23,32 +23,32 @@ type standard[T, C, U any] struct {
 // rows are the rows of these attributes.
 func (s standard[T, C, U]) rows() []attr[T, C, U] {
 	meta := s.meta
-	project := func(_ *view, t T) Value { return Text(meta(t).Project) }
+	project := func(_ *view, t T) scalar { return text(meta(t).Project) }
 	return []attr[T, C, U]{
-		{name: "id", ops: filtered | sorted, get: func(_ *view, t T) Value { return Text(meta(t).ID) }},
-		{name: "name", ops: filtered | sorted, get: func(_ *view, t T) Value { return Text(meta(t).Name) },
+		{name: "id", ops: filtered | sorted, get: func(_ *view, t T) scalar { return text(meta(t).ID) }},
+		{name: "name", ops: filtered | sorted, get: func(_ *view, t T) scalar { return text(meta(t).Name) },
 			post: into(toText(maxText), s.name), put: opt(toText(maxText), s.newName)},
 		{name: "tenant_id", ops: filtered | sorted, get: project, post: checked[C](toText(maxText))},
 		{name: "project_id", ops: required | filtered | sorted, get: project, post: into(toText(maxText), s.project)},
-		{name: "description", ops: filtered, get: func(_ *view, t T) Value { return Text(meta(t).Description) },
+		{name: "description", ops: filtered, get: func(_ *view, t T) scalar { return text(meta(t).Description) },
 			post: into(toText(maxText), s.description), put: opt(toText(maxText), s.newDescr)},
 		{name: "tags", ops: filtered, json: jsonTags(meta), pick: pickTags(meta, true, false)},
 		{name: "tags-any", ops: filtered, pick: pickTags(meta, false, false)},
 		{name: "not-tags", ops: filtered, pick: pickTags(meta, true, true)},
 		{name: "not-tags-any", ops: filtered, pick: pickTags(meta, false, true)},
-		{name: "created_at", get: func(v *view, t T) Value { return v.timestamp(meta(t).Created) }},
-		{name: "updated_at", get: func(v *view, t T) Value { return v.timestamp(meta(t).Updated) }},
-		{name: "revision_number", ops: filtered, as: asInt, get: func(_ *view, t T) Value { return Int(meta(t).Revision) }},
+		{name: "created_at", get: func(v *view, t T) scalar { return v.timestamp(meta(t).Created) }},
+		{name: "updated_at", get: func(v *view, t T) scalar { return v.timestamp(meta(t).Updated) }},
+		{name: "revision_number", ops: filtered, as: asInt, get: func(_ *view, t T) scalar { return integer(meta(t).Revision) }},
 	}
 }
 
 // timestamp writes a time as the API does. The last one is remembered: most objects were made and
 // changed within the same second.
-func (v *view) timestamp(t time.Time) Value {
+func (v *view) timestamp(t time.Time) scalar {
 	if second := t.Unix(); v.second != second || v.written == "" {
 		v.second, v.written = second, t.UTC().Format("2006-01-02T15:04:05Z")
 	}
-	return Text(v.written)
+	return text(v.written)
 }
 
 // with returns the rows, those of more in place of rows of the same name.
@@ -66,7 +66,7 @@ func (s standard[T, C, U]) with(more ...attr[T, C, U]) []attr[T, C, U] {
 }
 
 // null is the getter of an attribute that has no value here.
-func null[T any](*view, T) Value { return Null }
+func null[T any](*view, T) scalar { return none }
 
 // constant is the renderer of an attribute that is always the same JSON.
 func constant[T any](text string) func([]byte, *view, T) []byte {

@@ -86,17 +86,17 @@ func subnetAttrs() []attr[*model.Subnet, l2.SubnetCreate, l2.SubnetUpdate] {
 		newDescr:    func(q *update) *l2.Opt[string] { return &q.Description },
 	}.with([]attr[subnet, create, update]{
 		{name: "ip_version", ops: required | filtered | sorted, as: asInt,
-			get:  func(_ *view, s subnet) Value { return Int(s.IPVersion) },
+			get:  func(_ *view, s subnet) scalar { return integer(s.IPVersion) },
 			post: into(toIPVersion, func(q *create) *int { return &q.IPVersion })},
 		{name: "network_id", ops: required | filtered | sorted,
-			get:  func(_ *view, s subnet) Value { return Text(s.Network) },
+			get:  func(_ *view, s subnet) scalar { return text(s.Network) },
 			post: into(toID, func(q *create) *model.ID { return &q.Network })},
 		{name: "subnetpool_id", ops: filtered | sorted, get: null[subnet],
 			post: checked[create](toRef("Subnet pool", "SubnetPoolNotFound"))},
 		{name: "use_default_subnetpool", post: checked[create](noDefaultPool)},
 		{name: "prefixlen", post: checked[create](toNonNegative)},
 		{name: "cidr", ops: filtered | sorted,
-			get: func(_ *view, s subnet) Value { return Text(s.CIDR.String()) },
+			get: func(_ *view, s subnet) scalar { return text(s.CIDR.String()) },
 			post: into(func(v any) (netip.Prefix, error) {
 				if v == nil {
 					return netip.Prefix{}, nil
@@ -104,11 +104,11 @@ func subnetAttrs() []attr[*model.Subnet, l2.SubnetCreate, l2.SubnetUpdate] {
 				return toPrefix(v)
 			}, func(q *create) *netip.Prefix { return &q.CIDR })},
 		{name: "gateway_ip", ops: filtered | sorted, as: asAddr,
-			get: func(_ *view, s subnet) Value {
+			get: func(_ *view, s subnet) scalar {
 				if !s.Gateway.IsValid() {
-					return Null
+					return none
 				}
-				return Text(s.Gateway.String())
+				return text(s.Gateway.String())
 			},
 			post: optNull(toAddr, func(q *create) *l2.Opt[netip.Addr] { return &q.Gateway }),
 			put:  optNull(toAddr, func(q *update) *l2.Opt[netip.Addr] { return &q.Gateway })},
@@ -133,14 +133,14 @@ func subnetAttrs() []attr[*model.Subnet, l2.SubnetCreate, l2.SubnetUpdate] {
 			post: into(toHostRoutes, func(q *create) *[]model.Route { return &q.HostRoutes }),
 			put:  opt(toHostRoutes, func(q *update) *l2.Opt[[]model.Route] { return &q.HostRoutes })},
 		{name: "enable_dhcp", ops: filtered | sorted, as: asBool,
-			get:  func(_ *view, s subnet) Value { return Bool(s.EnableDHCP) },
+			get:  func(_ *view, s subnet) scalar { return boolean(s.EnableDHCP) },
 			post: opt(toBool, func(q *create) *l2.Opt[bool] { return &q.EnableDHCP }),
 			put:  opt(toBool, func(q *update) *l2.Opt[bool] { return &q.EnableDHCP })},
 		{name: "ipv6_ra_mode", ops: filtered | sorted,
-			get:  func(_ *view, s subnet) Value { return TextOrNull(s.RAMode) },
+			get:  func(_ *view, s subnet) scalar { return textOrNull(s.RAMode) },
 			post: into(toMode, func(q *create) *string { return &q.RAMode })},
 		{name: "ipv6_address_mode", ops: filtered | sorted,
-			get:  func(_ *view, s subnet) Value { return TextOrNull(s.AddressMode) },
+			get:  func(_ *view, s subnet) scalar { return textOrNull(s.AddressMode) },
 			post: into(toMode, func(q *create) *string { return &q.AddressMode })},
 		{name: "service_types", sets: admins,
 			json: func(dst []byte, _ *view, s subnet) []byte { return appendStrings(dst, s.ServiceTypes) },
@@ -162,7 +162,7 @@ func subnetAttrs() []attr[*model.Subnet, l2.SubnetCreate, l2.SubnetUpdate] {
 				}
 				return func(v *view, s subnet) bool {
 					n := networkOf(v.model, s.Network)
-					return want[Bool(n != nil && n.Shared).num]
+					return want[boolean(n != nil && n.Shared).num]
 				}, nil
 			}},
 	}...)

@@ -185,8 +185,8 @@ func toTags(v any) ([]string, error) {
 	return tags, err
 }
 
-// pickTags makes a filter by tags; each value is a list with commas. have decides which objects the
-// filter is about from which of the asked tags they have, not turns it round.
+// pickTags makes a filter by tags; each value is a list with commas. It selects the objects that have
+// all of the tags, or with all unset any of them; with not it selects the others.
 func pickTags[T any](meta func(T) *model.Meta, all, not bool) func([]string) (pick[T], error) {
 	return func(values []string) (pick[T], error) {
 		var asked []string

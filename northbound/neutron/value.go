@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// Value is the value of a scalar attribute: what is rendered, compared with filters and sorted by.
-// The zero Value is null.
-type Value struct {
+// scalar is the value of a scalar attribute: what is rendered, compared with filters and sorted by.
+// The zero scalar is null.
+type scalar struct {
 	kind valueKind
 	num  int64
 	str  string
@@ -25,33 +25,33 @@ const (
 	kindText
 )
 
-// Null is the value of an attribute that has none.
-var Null = Value{}
+// none is the value of an attribute that has none.
+var none = scalar{}
 
-// Bool is a boolean value.
-func Bool(b bool) Value {
+// boolean is a boolean value.
+func boolean(b bool) scalar {
 	if b {
-		return Value{kind: kindBool, num: 1}
+		return scalar{kind: kindBool, num: 1}
 	}
-	return Value{kind: kindBool}
+	return scalar{kind: kindBool}
 }
 
-// Int is an integer value.
-func Int(n int) Value { return Value{kind: kindInt, num: int64(n)} }
+// integer is an integer value.
+func integer(n int) scalar { return scalar{kind: kindInt, num: int64(n)} }
 
-// Text is a string value.
-func Text[S ~string](s S) Value { return Value{kind: kindText, str: string(s)} }
+// text is a string value.
+func text[S ~string](s S) scalar { return scalar{kind: kindText, str: string(s)} }
 
-// TextOrNull is a string value, or null for the empty string.
-func TextOrNull[S ~string](s S) Value {
+// textOrNull is a string value, or null for the empty string.
+func textOrNull[S ~string](s S) scalar {
 	if s == "" {
-		return Null
+		return none
 	}
-	return Text(s)
+	return text(s)
 }
 
 // compare orders values: null, false, true, integers, strings.
-func (v Value) compare(o Value) int {
+func (v scalar) compare(o scalar) int {
 	if c := cmp.Compare(v.kind, o.kind); c != 0 {
 		return c
 	}
@@ -62,7 +62,7 @@ func (v Value) compare(o Value) int {
 }
 
 // append adds the value as JSON.
-func (v Value) append(dst []byte) []byte {
+func (v scalar) append(dst []byte) []byte {
 	switch v.kind {
 	case kindBool:
 		return strconv.AppendBool(dst, v.num != 0)
