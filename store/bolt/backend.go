@@ -29,8 +29,10 @@ type Backend struct {
 	advanced chan struct{} // closed at the next commit
 }
 
-// mmapSize is address space, not memory: bbolt need not wait for a running snapshot to map more.
-const mmapSize = 1 << 30
+const (
+	mmapSize = 1 << 30 // address space, not memory: bbolt need not wait for a running snapshot to map more
+	growth   = 1 << 20 // bytes by which the file grows, once it has to
+)
 
 // Open takes the data directory, which it makes if it is missing, and opens its data file. A file that
 // is not sound is left alone and reported as a [*DamagedError].
@@ -78,6 +80,7 @@ func (b *Backend) open() error {
 		if err != nil {
 			return fmt.Errorf("open %s: %w", b.path, err)
 		}
+		b.db.AllocSize = growth
 		return nil
 	})
 }

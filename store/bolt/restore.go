@@ -33,7 +33,7 @@ func Verify(path string) (Info, error) {
 		return info, fmt.Errorf("verify %s: %w", path, err)
 	}
 	err = readOnly(path, func(tx *bbolt.Tx) error {
-		for err := range tx.Check() {
+		if err := checkTx(tx); err != nil {
 			return err
 		}
 		m, d := &model.Model{}, store.NewDecoder()
@@ -60,6 +60,17 @@ func Verify(path string) (Info, error) {
 	}
 	info.Time = stat.ModTime()
 	return info, nil
+}
+
+// checkTx runs bbolt's own check, a second opinion on what checkPages has found sound.
+func checkTx(tx *bbolt.Tx) error {
+	var first error
+	for err := range tx.Check() { // to its end: the checking goroutine waits for each error to be taken
+		if first == nil {
+			first = err
+		}
+	}
+	return first
 }
 
 // checkFile runs checkPages on a file.
