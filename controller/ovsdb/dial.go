@@ -51,8 +51,7 @@ func (d *Dialer) Run(ctx context.Context, handle Handler) error {
 				log.Info("host reached again")
 			}
 			pause, failed = least, ""
-			handle(ctx, s)
-			_ = s.Close() // never fails
+			s.serve(ctx, handle)
 		} else if ctx.Err() == nil && err.Error() != failed {
 			failed = err.Error()
 			log.WithError(err).Warn("cannot reach host, trying again")

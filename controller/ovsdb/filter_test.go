@@ -28,7 +28,7 @@ const rowID = "6fa9ee00-0000-4000-8000-000000000001"
 
 var inboundCases = []struct {
 	name, in      string
-	toLib, toHost string // "" for nothing, "error" in toLib for a refusal
+	toLib, toHost string // "" for nothing; toLib may be "error" for a refusal, "same" for in
 }{
 	{"echo_is_answered", `{"method":"echo","params":["x"],"id":"e"}`, "", `{"id":"e","result":["x"],"error":null}`},
 	{"echo_without_id_is_dropped", `{"method":"echo","params":[],"id":null}`, "", ""},
@@ -78,22 +78,18 @@ func TestOnlyWellFormedMessagesReachTheLibrary(t *testing.T) {
 	for _, c := range inboundCases {
 		t.Run(c.name, func(t *testing.T) {
 			a, err := busyFilter().inbound([]byte(c.in))
-			toLib, toHost := a.toLib, a.toHost
-			if want := c.toLib; want == "error" {
-				if !errors.Is(err, ErrMalformed) || toLib != nil {
-					t.Errorf("to libovsdb %s, error %v", toLib, err)
+			want := c.toLib
+			switch want {
+			case "error":
+				if !errors.Is(err, ErrMalformed) || a.toLib != nil || a.toHost != nil {
+					t.Errorf("to libovsdb %s, error %v", a.toLib, err)
 				}
 				return
-			} else if want == "same" {
+			case "same":
 				want = c.in
-				if string(toLib) != want {
-					t.Errorf("to libovsdb\n%s, want\n%s", toLib, want)
-				}
-			} else if string(toLib) != want {
-				t.Errorf("to libovsdb\n%s, want\n%s", toLib, want)
 			}
-			if err != nil || string(toHost) != c.toHost {
-				t.Errorf("to host %s, error %v", toHost, err)
+			if err != nil || string(a.toLib) != want || string(a.toHost) != c.toHost {
+				t.Errorf("error %v, to libovsdb\n%s, want\n%s\nto host\n%s", err, a.toLib, want, a.toHost)
 			}
 		})
 	}

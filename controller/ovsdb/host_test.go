@@ -206,10 +206,7 @@ func listen(t *testing.T, l *Listener) (target string, sessions <-chan *Session)
 	go func() {
 		done <- l.Serve(ctx, func(ctx context.Context, s *Session) {
 			ch <- s
-			select {
-			case <-ctx.Done():
-			case <-s.Done():
-			}
+			<-ctx.Done() // ends with the session
 		})
 	}()
 	t.Cleanup(func() {

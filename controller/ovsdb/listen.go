@@ -90,14 +90,13 @@ func (l *Listener) serve(ctx context.Context, conn net.Conn, setups chan struct{
 		}
 		return
 	}
-	defer s.Close()
 	if complaints.isNew(conn.RemoteAddr(), "") {
 		log.Info("connection became a session")
 	}
-	if err := s.tuneManager(ctx, conn.LocalAddr()); err != nil {
+	if err := s.tuneManager(ctx); err != nil {
 		log.WithError(err).Warn("manager not tuned, the host may come back late after a restart")
 	}
-	handle(ctx, s)
+	s.serve(ctx, handle)
 }
 
 func (l *Listener) setup(ctx context.Context, conn net.Conn) (*Session, error) {

@@ -2,7 +2,6 @@ package ovsdb
 
 import (
 	"context"
-	"net"
 	"strings"
 
 	"github.com/ovn-kubernetes/libovsdb/ovsdb"
@@ -17,12 +16,12 @@ const (
 
 // tuneManager makes the host come back fast: it sets the timing of the manager that made this connection, where it is
 // known. What the operator set to come back faster or to probe otherwise stays.
-func (s *Session) tuneManager(ctx context.Context, local net.Addr) error {
+func (s *Session) tuneManager(ctx context.Context) error {
 	st, err := s.current()
 	if err != nil {
 		return err
 	}
-	m := managerOf(st.Managers, local)
+	m := managerOf(st.Managers, s.local)
 	if m == nil {
 		return nil
 	}
@@ -43,7 +42,7 @@ func (s *Session) tuneManager(ctx context.Context, local net.Addr) error {
 
 // managerOf returns the manager whose target is the address a host connected to, or the only one that connects at
 // all (the address may have been translated on the way), or nil.
-func managerOf(managers []Manager, local net.Addr) *Manager {
+func managerOf(managers []Manager, local string) *Manager {
 	var active []*Manager
 	for i, m := range managers {
 		method, _, _ := strings.Cut(m.Target, ":")
@@ -51,7 +50,7 @@ func managerOf(managers []Manager, local net.Addr) *Manager {
 			continue
 		}
 		active = append(active, &managers[i])
-		if _, address, _, err := ParseTarget(m.Target); err == nil && address == local.String() {
+		if _, address, _, err := ParseTarget(m.Target); err == nil && address == local {
 			return &managers[i]
 		}
 	}

@@ -122,7 +122,7 @@ func (p *planner) makeBridge(r row.Bridge) ([]ovsdb.Operation, error) {
 		insert(tablePort, port, ovsdb.Row{"name": r.Name, "interfaces": uuids(iface)}),
 	}
 	var controllers []string
-	for _, target := range r.Controllers {
+	for _, target := range r.Targets() {
 		op, name := p.makeController(target)
 		ops, controllers = append(ops, op), append(controllers, name)
 	}
@@ -174,7 +174,7 @@ func (p *planner) changeBridge(b *Bridge, r row.Bridge) []ovsdb.Operation {
 	if mark == "" {
 		changes = append(changes, setKeys("external_ids", map[string]string{markKey: markAdopted})...)
 	}
-	for _, target := range r.Controllers {
+	for _, target := range r.Targets() {
 		i := slices.IndexFunc(b.Controllers, func(c Controller) bool { return c.Target == target })
 		if i < 0 {
 			op, name := p.makeController(target)
@@ -185,7 +185,7 @@ func (p *planner) changeBridge(b *Bridge, r row.Bridge) []ovsdb.Operation {
 		ops = append(ops, adoptController(b.Controllers[i])...)
 	}
 	for _, c := range b.Controllers {
-		if !slices.Contains(r.Controllers, c.Target) {
+		if !slices.Contains(r.Targets(), c.Target) {
 			op, change := releaseController(c)
 			ops, changes = append(ops, op...), append(changes, change...)
 		}

@@ -49,8 +49,28 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Handler uses a session and returns when it is done with it, at the latest when ctx ends or the session is Done.
+// Handler uses a session and returns when it is done with it, at the latest when ctx ends, which it does with the
+// session. The session is closed when it returns.
 type Handler func(ctx context.Context, s *Session)
+
+// serve calls handle with a context that ends with the session, and closes the session afterwards.
+func (s *Session) serve(ctx context.Context, handle Handler) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer s.Close()
+	defer cancel()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	handled := make(chan struct{})
+	defer close(handled)
+	wg.Go(func() {
+		select {
+		case <-s.done:
+			cancel()
+		case <-handled:
+		}
+	})
+	handle(ctx, s)
+}
 
 // Session is a connection to one host's database whose contents have been read once. It is safe for concurrent use.
 // A session that ended stays so; the next connection of the host is a new one.
@@ -198,7 +218,8 @@ func (s *Session) kick() {
 // RemoteAddr returns the address of the host's end, "192.0.2.7:51234".
 func (s *Session) RemoteAddr() string { return s.remote }
 
-// LocalAddr returns the address of our end, by which the host can reach us: "192.0.2.1:6640".
+// LocalAddr returns the address of this end, "192.0.2.1:6640": one at which the host can reach Heddle, unless addresses
+// are translated on the way. It is no address of TCP when the session runs over a unix socket.
 func (s *Session) LocalAddr() string { return s.local }
 
 // Identity returns who the host says it is, now.

@@ -65,7 +65,7 @@ type Bridge struct {
 	// its type in any case, because changing it drops every flow and port number.
 	DatapathType string
 	// Controllers are the OpenFlow targets that lead to Heddle, as in ovs-vsctl(8): "tcp:192.0.2.1:6653". Targets
-	// that others set stay beside them. A target that was found with other timing than Heddle's has a remark.
+	// that others set stay beside them. A target that was found with other timing than Heddle's has a remark. An empty target is none.
 	Controllers []string
 	// Protocols must be spoken; others that are set stay. A bridge that Heddle makes with nil gets DefaultProtocols,
 	// one that is there must speak OpenFlow13.
@@ -76,6 +76,11 @@ type Bridge struct {
 
 // Key returns the key of the bridge.
 func (b Bridge) Key() Key { return Key{KindBridge, b.Name} }
+
+// Targets returns Controllers without the empty ones.
+func (b Bridge) Targets() []string {
+	return slices.DeleteFunc(slices.Clone(b.Controllers), func(t string) bool { return t == "" })
+}
 
 // DefaultProtocols returns the OpenFlow versions of a bridge whose row names none: the one Heddle speaks, and those
 // that ovs-ofctl(8) tries when it is called without -O.
@@ -162,7 +167,7 @@ func Equal(want, have Row) bool {
 		return ok && w.Name == h.Name &&
 			cmp.Or(w.FailMode, "secure") == cmp.Or(h.FailMode, "secure") &&
 			(w.DatapathType == "" || h.DatapathType == "" || w.DatapathType == h.DatapathType) &&
-			sameSet(w.Controllers, h.Controllers) &&
+			sameSet(w.Targets(), h.Targets()) &&
 			len(MissingProtocols(w, h.Protocols)) == 0 &&
 			containsMap(h.OtherConfig, w.OtherConfig)
 	case Tag:

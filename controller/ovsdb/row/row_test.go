@@ -78,6 +78,7 @@ func TestEqual(t *testing.T) {
 		{"datapath", full, with(func(b *Bridge) { b.DatapathType = "system" }), false},
 		{"controller_missing", full, with(func(b *Bridge) { b.Controllers = nil }), false},
 		{"controller_too_many", full, with(func(b *Bridge) { b.Controllers = []string{"x", "y"} }), false},
+		{"empty_controller_is_none", with(func(b *Bridge) { b.Controllers = []string{"", "x"} }), full, true},
 		{"protocol_missing", full, with(func(b *Bridge) { b.Protocols = []string{"OpenFlow10"} }), false},
 		{"protocol_13_goes_without_saying", Bridge{Name: "b"}, Bridge{Name: "b", Protocols: []string{"OpenFlow10"}}, false},
 		{"no_protocols_is_all", full, with(func(b *Bridge) { b.Protocols = nil }), true},
