@@ -136,7 +136,7 @@ func (s *Session) askEvents(ctx context.Context) error {
 		var refused wire.Error
 		switch {
 		case errors.As(err, &refused):
-			s.logger().WithError(err).Warnf("switch refused %v", req.Header.Type)
+			s.logger().WithError(err).Warnf("switch refused %v", wire.Type(req.Header.Type))
 		case err != nil:
 			return fmt.Errorf("asking for events: %w", err)
 		}
@@ -163,7 +163,7 @@ func fromLibrary(req *openflow.Request) encoder {
 		req.Header.Transaction = xid
 		w := sliceWriter(dst)
 		if _, err := req.WriteTo(&w); err != nil {
-			return dst, fmt.Errorf("encoding %v: %w", req.Header.Type, err)
+			return dst, fmt.Errorf("encoding %v: %w", wire.Type(req.Header.Type), err)
 		}
 		return w, nil
 	}
