@@ -25,7 +25,7 @@ const (
 // Identity is what a host says of itself. What it does not say is zero; what it says wrong is zero too and a problem.
 type Identity struct {
 	Name           string            // hostname, else system-id
-	SystemID       string            //
+	SystemID       string            // empty when not said
 	EncapIP        netip.Addr        // end point of its tunnels
 	EncapTypes     []string          // tunnel types it speaks, sorted; all of row.TunnelTypes when it does not say
 	BridgeMappings map[string]string // physical network → bridge

@@ -20,7 +20,7 @@ type Listener struct {
 	Options  Options
 	// MaxSessions bounds the connections: more are closed at once. Default 4096.
 	MaxSessions int
-	// MaxSetups bounds how many of them become sessions at the same time: the others wait. Default 64.
+	// MaxSetups bounds how many of them become sessions at the same time: the others wait. Default 32.
 	MaxSetups int
 	Log       *logrus.Entry
 }
@@ -39,7 +39,7 @@ func (l *Listener) Serve(ctx context.Context, handle Handler) error {
 	stop := context.AfterFunc(ctx, func() { _ = l.Listener.Close() })
 	defer stop()
 	sessions := make(chan struct{}, cmp.Or(l.MaxSessions, 4096))
-	setups := make(chan struct{}, cmp.Or(l.MaxSetups, 64))
+	setups := make(chan struct{}, cmp.Or(l.MaxSetups, 32))
 	var failing, full trouble
 	complaints := &complaints{last: map[string]string{}}
 	for {

@@ -31,8 +31,8 @@ type Options struct {
 	Probe time.Duration
 	// Setup is how long a connection may take to become a session: TLS, schema and first read. Default 15 s.
 	Setup time.Duration
-	// MaxMessage is the size in bytes of the largest message a host may send. Default 32 MiB, about the first
-	// read of 40,000 ports.
+	// MaxMessage is the size in bytes of the largest message a host may send. Default 16 MiB, about the first
+	// read of 20,000 ports.
 	MaxMessage int
 }
 
@@ -44,7 +44,7 @@ func (o Options) withDefaults() Options {
 		o.Setup = 15 * time.Second
 	}
 	if o.MaxMessage <= 0 {
-		o.MaxMessage = 32 << 20
+		o.MaxMessage = 16 << 20
 	}
 	return o
 }
