@@ -117,11 +117,11 @@ func merge(d, patch document) document {
 	}
 	for name, v := range patch {
 		inner, isObject := v.(document)
-		before, wasObject := out[name].(document)
 		switch {
 		case v == nil:
 			delete(out, name)
-		case isObject && (wasObject || out[name] == nil):
+		case isObject:
+			before, _ := out[name].(document) // what is no object is replaced by one
 			merged := merge(before, inner)
 			if out[name] = merged; len(merged) == 0 && len(inner) > 0 {
 				delete(out, name)
