@@ -76,6 +76,17 @@ func (h Host) Confirmed() (rev uint64, last string) {
 	return rev, last
 }
 
+// broken returns a target that does not hold rev and says why, the first by name; empty if there is none.
+func (h Host) broken(rev uint64) string {
+	broken := ""
+	for name, t := range h.Targets {
+		if t.Rev < rev && t.Err != "" && (broken == "" || name < broken) {
+			broken = name
+		}
+	}
+	return broken
+}
+
 // Down returns a target that is not connected, the first by name; empty if all are.
 func (h Host) Down() string {
 	down := ""
@@ -150,14 +161,16 @@ func (v View) connected(host string) Condition {
 
 func (v View) confirmed(host string, rev uint64) Condition {
 	c := Condition{Type: "Realized", Host: host}
-	got, last := v[host].Confirmed()
-	switch err := v[host].Targets[last].Err; {
-	case got >= rev:
+	h := v[host]
+	got, last := h.Confirmed()
+	if got >= rev {
 		c.OK = true
-	case err != "":
-		c.Reason, c.Msg = ApplyFailed, fmt.Sprintf("%s of host %s: %s", last, host, err)
-	default:
-		c.Reason, c.Msg = FlowsPending, fmt.Sprintf("%s of host %s has confirmed revision %d, the port needs %d", last, host, got, rev)
+		return c
 	}
+	if broken := h.broken(rev); broken != "" {
+		c.Reason, c.Msg = ApplyFailed, fmt.Sprintf("%s of host %s: %s", broken, host, h.Targets[broken].Err)
+		return c
+	}
+	c.Reason, c.Msg = FlowsPending, fmt.Sprintf("%s of host %s has confirmed revision %d, the port needs %d", last, host, got, rev)
 	return c
 }
