@@ -30,7 +30,8 @@ func open(ctx context.Context, c net.Conn, as side, cfg Config) (_ *Session, err
 	ctx, cancel := context.WithTimeout(ctx, cfg.HandshakeTimeout)
 	defer cancel()
 	// Until there is a session, closing is the only way to interrupt a read.
-	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
+	bare := c // c becomes the TLS connection over it
+	stop := context.AfterFunc(ctx, func() { _ = bare.Close() })
 	defer func() {
 		stop()
 		if err != nil {
@@ -178,30 +179,24 @@ func (w *sliceWriter) Write(p []byte) (int, error) {
 }
 
 // run opens a session over c, hands it to handle, and returns when handle did
-// and all goroutines of the session are gone. The context of handle ends with
-// the session.
-func run(ctx context.Context, c net.Conn, as side, cfg Config, handle Handle, opened func(*Session)) error {
-	log := cfg.Log.WithField("peer", c.RemoteAddr().String())
+// and all goroutines of the session are gone. It logs the life of a session
+// that became READY; why another did not is returned with a nil session.
+func run(ctx context.Context, c net.Conn, as side, cfg Config, handle Handle, opened func(*Session)) (*Session, error) {
 	began := time.Now()
 	s, err := open(ctx, c, as, cfg)
 	if err != nil {
 		cfg.Metrics.Rejected()
-		if ctx.Err() == nil {
-			log.WithError(err).Warn("switch rejected")
-		}
-		return err
+		return nil, err
 	}
 	cfg.Metrics.Opened()
+	defer cfg.Metrics.Closed()
 	s.logger().WithFields(logrus.Fields{"ports": len(s.Ports()), "took": time.Since(began).Round(time.Microsecond)}).Info("switch connected")
-	if opened != nil {
-		opened(s)
-	}
+	opened(s)
 	stop := context.AfterFunc(ctx, func() { s.fail(ErrClosed) })
 	handle(s.life, s)
 	stop()
 	s.fail(ErrClosed)
 	s.wait()
-	cfg.Metrics.Closed()
 	s.logger().WithError(s.err).Info("switch disconnected")
-	return s.err
+	return s, s.err
 }
