@@ -56,12 +56,10 @@ const ReasonAction = 1
 // Group hands the packet to a group.
 type Group struct{ ID GroupID }
 
-// SetField writes a field, or the bits of it under Mask. OpenFlow 1.3 itself has no masks here: OVS accepts a masked
-// one only as the Nicira action that a Mask selects.
+// SetField writes all bits of a field. OpenFlow 1.3 has no masks here; RegLoad2 and Load write some of the bits.
 type SetField struct {
 	Field Field
 	Value Value
-	Mask  Value // zero for all bits
 }
 
 // SetTunnel writes the key of the tunnel the packet will leave by.
@@ -81,7 +79,7 @@ func SetEthDst(m MAC) SetField { return SetField{Field: FieldEthDst, Value: m.Va
 // SetReg writes register n, 0 to 15.
 func SetReg(n int, v uint32) SetField { return SetField{Field: FieldReg(n), Value: Num(uint64(v))} }
 
-// RegLoad2 is the Nicira action NXAST_REG_LOAD2: SetField with a mask, as OVS gives it back in OpenFlow 1.3.
+// RegLoad2 writes a field, or the bits of it under Mask (NXAST_REG_LOAD2). Its text is that of SetField.
 type RegLoad2 struct {
 	Field Field
 	Value Value

@@ -79,7 +79,7 @@ func appendHexBytes(dst, b []byte) []byte {
 
 func (a Group) appendText(dst []byte) []byte { return appendUint(dst, "group:", uint64(a.ID)) }
 
-func (a SetField) appendText(dst []byte) []byte { return appendSet(dst, a.Field, a.Value, a.Mask) }
+func (a SetField) appendText(dst []byte) []byte { return appendSet(dst, a.Field, a.Value, Value{}) }
 
 func (a RegLoad2) appendText(dst []byte) []byte { return appendSet(dst, a.Field, a.Value, a.Mask) }
 

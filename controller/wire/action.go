@@ -47,31 +47,29 @@ func AppendActions(dst []byte, actions []of.Action) ([]byte, error) {
 func appendPlain(dst []byte, actions []of.Action) ([]byte, int, error) {
 	for i, action := range actions {
 		n := len(dst)
-		switch a := action.(type) {
-		case of.Output:
+		if a, ok := action.(of.Output); ok {
 			dst = extend(dst, 16)
 			b := dst[n : n+16]
 			binary.BigEndian.PutUint64(b, actOutput<<48|16<<32|uint64(a.Port))
 			binary.BigEndian.PutUint64(b[8:], uint64(a.MaxLen)<<48)
 			continue
-		case of.PopVLAN:
-			dst = extend(dst, 8)
-			binary.BigEndian.PutUint64(dst[n:n+8], actPopVLAN<<48|8<<32)
-			continue
-		case of.SetField:
-			if r := &rows[min(a.Field, of.NumFields)]; r.short && a.Mask == (of.Value{}) {
+		}
+		if a, ok := action.(of.SetField); ok {
+			if r := &rows[min(a.Field, of.NumFields)]; r.short {
 				dst = extend(dst, 16)
 				b := dst[n : n+16]
 				binary.BigEndian.PutUint32(b, actSetField<<16|16)
 				putShortTLV(b[4:], r, a.Value.Lo) // what it writes behind the value is the padding
 				continue
 			}
-		case of.Meter, of.ClearActions, of.WriteActions, of.WriteMetadata, of.GotoTable:
+		}
+		if _, ok := action.(of.PopVLAN); ok {
+			dst = extend(dst, 8)
+			binary.BigEndian.PutUint64(dst[n:n+8], actPopVLAN<<48|8<<32)
+			continue
+		}
+		if isInstruction(action) {
 			return dst, i, nil
-		case of.Unknown:
-			if a.Instruction {
-				return dst, i, nil
-			}
 		}
 		var err error
 		if dst, err = appendRare(dst, action); err != nil {
@@ -79,6 +77,16 @@ func appendPlain(dst []byte, actions []of.Action) ([]byte, int, error) {
 		}
 	}
 	return dst, len(actions), nil
+}
+
+func isInstruction(action of.Action) bool {
+	switch a := action.(type) {
+	case of.Meter, of.ClearActions, of.WriteActions, of.WriteMetadata, of.GotoTable:
+		return true
+	case of.Unknown:
+		return a.Instruction
+	}
+	return false
 }
 
 // appendRare appends the plain actions that appendPlain does not deal with itself.
@@ -125,12 +133,8 @@ func appendSetField(dst []byte, a of.SetField) ([]byte, error) {
 	if !a.Field.Known() {
 		return dst, fmt.Errorf("encode set_field: %w: %s", ErrField, a.Field)
 	}
-	r := &rows[a.Field]
-	if !a.Mask.IsZero() && a.Mask != r.full {
-		return appendRegLoad2(dst, a.Field, a.Value, a.Mask)
-	}
 	start := len(dst)
-	dst = appendTLV(append(dst, 0, actSetField, 0, 0), r, a.Value, of.Value{})
+	dst = appendTLV(append(dst, 0, actSetField, 0, 0), &rows[a.Field], a.Value, of.Value{})
 	dst = pad8(dst, start)
 	dst[start+3] = byte(len(dst) - start)
 	return dst, nil

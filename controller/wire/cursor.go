@@ -151,7 +151,9 @@ func extend(dst []byte, n int) []byte {
 	return dst[:len(dst)+n]
 }
 
-// regrow is the rare part of extend, kept apart so that extend is inlined.
+// regrow is the rare part of extend, kept apart so that extend costs a comparison.
+//
+//go:noinline
 func regrow(dst []byte, n int) []byte { return slices.Grow(dst, n) }
 
 const zeros = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"

@@ -234,7 +234,7 @@ func readValue(b []byte) of.Value {
 // (OpenFlow 1.3.5 §7.2.3.1).
 func AppendMatch(dst []byte, m of.Match) ([]byte, error) {
 	start := len(dst)
-	dst, err := AppendOXM(append(dst, 0, 1, 0, 0), m)
+	dst, err := AppendOXM(extend(dst, 4), m)
 	if err != nil {
 		return dst[:start], err
 	}
@@ -244,16 +244,21 @@ func AppendMatch(dst []byte, m of.Match) ([]byte, error) {
 // appendMatchBytes is AppendMatch for TLVs that are encoded already.
 func appendMatchBytes[B []byte | string](dst []byte, tlvs B) ([]byte, error) {
 	start := len(dst)
-	return closeMatch(append(append(dst, 0, 1, 0, 0), tlvs...), start)
+	return closeMatch(append(extend(dst, 4), tlvs...), start)
 }
 
+// closeMatch writes the head of the match that began at start, and its padding.
 func closeMatch(dst []byte, start int) ([]byte, error) {
-	if len(dst)-start > MaxMessage {
+	n := len(dst) - start
+	if n > MaxMessage {
 		return dst[:start], ErrTooLong
 	}
-	setLength16(dst, start, 2)
+	binary.BigEndian.PutUint32(dst[start:], oxmMatch<<16|uint32(n))
 	return pad8(dst, start), nil
 }
+
+// oxmMatch is the only type of ofp_match there is (OFPMT_OXM).
+const oxmMatch = 1
 
 // matchView reads an ofp_match and gives its TLVs as they are.
 func matchView(c *Cursor) []byte {
@@ -261,7 +266,7 @@ func matchView(c *Cursor) []byte {
 	switch {
 	case c.err != nil:
 		return nil
-	case kind != 1:
+	case kind != oxmMatch:
 		c.Fail(ErrValue)
 		return nil
 	case length < 4:
