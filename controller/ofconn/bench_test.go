@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -205,4 +206,87 @@ func BenchmarkDump(b *testing.B) {
 	b.ReportMetric(compare.Seconds()*1000/float64(b.N), "compare-ms")
 	b.ReportMetric(ofctl.Seconds()*1000/float64(b.N), "ovs-ofctl-ms")
 	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkBridges has all bridges of one ovs-vswitchd connect at once and get
+// a pipeline of 30 flows each: role, watch, dump, commit. It reports the time
+// from the moment they learn our address to the last confirmed commit, and the
+// memory of the whole process.
+func BenchmarkBridges(b *testing.B) {
+	for _, n := range []int{100, 1000} {
+		b.Run(fmt.Sprintf("n=%d", n), func(b *testing.B) {
+			o := ovstest.Start(b)
+			for from := 0; from < n; from += 100 { // ovs-vsctl takes longer for more at a time
+				var args []string
+				for i := from; i < from+100; i++ {
+					br := fmt.Sprint("br", i)
+					args = append(args, "--", "add-br", br, "--", "set-fail-mode", br, "secure", "--", "set", "bridge", br, "protocols=OpenFlow13",
+						fmt.Sprintf("other_config:datapath-id=%016x", i+1))
+				}
+				o.VSCtl(args[1:]...)
+			}
+			flows := packed(b, 30)
+			ready := make(chan error, n)
+			addr := serve(b, ofconn.Config{}, func(ctx context.Context, s *ofconn.Session) {
+				ready <- base(ctx, s, flows)
+				<-ctx.Done()
+			})
+			forAll := func(command string, more ...string) {
+				for from := 0; from < n; from += 100 {
+					args := []string{"--no-wait"}
+					for i := from; i < from+100; i++ {
+						args = append(append(args, "--", command, fmt.Sprint("br", i)), more...)
+					}
+					o.VSCtl(args...)
+				}
+			}
+			for range b.N {
+				forAll("del-controller")
+				b.ResetTimer()
+				began := time.Now()
+				forAll("set-controller", "tcp:"+addr)
+				told := time.Now()
+				for range n {
+					if err := <-ready; err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(time.Since(began).Seconds(), "s-in-all")
+				b.ReportMetric(time.Since(told).Seconds(), "s-after-ovs-vsctl")
+				b.ReportMetric(float64(residentBytes(b))/1e6, "MB-resident")
+				runtime.GC()
+				var m runtime.MemStats
+				runtime.ReadMemStats(&m)
+				b.ReportMetric(float64(m.HeapInuse+m.StackInuse)/1e3/float64(n), "kB/session")
+			}
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// base is what a controller does first with a bridge.
+func base(ctx context.Context, s *ofconn.Session, flows []ofconn.Flow) error {
+	if err := s.Role(ctx, true, 1); err != nil {
+		return err
+	}
+	if err := s.Watch(ctx, ofconn.Monitor{Table: 20}, func(wire.MonitorUpdate) {}); err != nil {
+		return err
+	}
+	if _, err := s.Flows(ctx, of.TableAll, 0x5d<<56, 0xff<<56); err != nil {
+		return err
+	}
+	return s.Commit(ctx, ofconn.Change{Add: flows})
+}
+
+func residentBytes(b *testing.B) int {
+	b.Helper()
+	data, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		b.Fatal(err)
+	}
+	var size, resident int
+	if _, err := fmt.Sscan(string(data), &size, &resident); err != nil {
+		b.Fatal(err)
+	}
+	return resident * os.Getpagesize()
 }

@@ -36,12 +36,12 @@ func (d Dialer) Run(ctx context.Context, handle Handle) error {
 	pause := d.MinBackoff
 	failing := false // a repeated failure is logged when it begins
 	for {
-		ready := time.Time{}
-		err := d.once(ctx, cfg, handle, func(*Session) { ready = time.Now() })
+		var ready time.Time
+		s, err := d.once(ctx, cfg, handle, func(*Session) { ready = time.Now() })
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if !ready.IsZero() {
+		if s != nil {
 			failing = false
 			if time.Since(ready) >= d.MaxBackoff {
 				pause = d.MinBackoff
@@ -59,21 +59,22 @@ func (d Dialer) Run(ctx context.Context, handle Handle) error {
 
 // Dial makes one session and returns when it ended, with why.
 func (d Dialer) Dial(ctx context.Context, handle Handle) error {
-	return d.once(ctx, d.Config.withDefaults(), handle, nil)
+	_, err := d.once(ctx, d.Config.withDefaults(), handle, func(*Session) {})
+	return err
 }
 
-func (d Dialer) once(ctx context.Context, cfg Config, handle Handle, opened func(*Session)) error {
+func (d Dialer) once(ctx context.Context, cfg Config, handle Handle, opened func(*Session)) (*Session, error) {
 	network := d.Network
 	if network == "" {
 		network = "tcp"
 	}
 	if network != "tcp" && network != "unix" {
-		return fmt.Errorf("dialling a switch over %q: %w", network, errors.ErrUnsupported)
+		return nil, fmt.Errorf("dialling a switch over %q: %w", network, errors.ErrUnsupported)
 	}
 	nd := net.Dialer{Timeout: cfg.HandshakeTimeout}
 	c, err := nd.DialContext(ctx, network, d.Addr)
 	if err != nil {
-		return fmt.Errorf("dialling a switch: %w", err)
+		return nil, fmt.Errorf("dialling a switch: %w", err)
 	}
 	return run(ctx, c, dialled, cfg, handle, opened)
 }

@@ -54,7 +54,8 @@ func open(ctx context.Context, c net.Conn, as side, cfg Config) (_ *Session, err
 	if err := greet(t); err != nil {
 		return nil, err
 	}
-	s := newSession(life, t, cfg, cfg.Log.WithField("peer", c.RemoteAddr().String()))
+	s := prepare(life, t, cfg, cfg.Log.WithField("peer", c.RemoteAddr().String()))
+	s.start()
 	for _, step := range []func(context.Context) error{s.askFeatures, s.askEvents, s.askPorts} {
 		if err := step(ctx); err != nil {
 			s.fail(err)

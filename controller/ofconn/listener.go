@@ -112,14 +112,11 @@ func (l *Listener) accept(ctx context.Context, ln net.Listener, each func(net.Co
 }
 
 func (l *Listener) serveConn(ctx context.Context, c net.Conn, handle Handle) {
-	var s *Session
-	// run has logged how it ended, and there is nobody else to tell.
-	_ = run(ctx, c, accepted, l.cfg, handle, func(opened *Session) {
-		s = opened
-		l.add(s)
-	})
+	s, err := run(ctx, c, accepted, l.cfg, handle, l.add)
 	if s != nil {
 		l.remove(s)
+	} else if ctx.Err() == nil {
+		l.cfg.Log.WithError(err).WithField("peer", c.RemoteAddr().String()).Warn("switch rejected")
 	}
 }
 

@@ -46,9 +46,9 @@ type Session struct {
 	wg     sync.WaitGroup
 }
 
-// newSession makes a session over a connection on which HELLO was exchanged
-// and starts its goroutines. It ends with ctx.
-func newSession(ctx context.Context, t *transport, cfg Config, log *logrus.Entry) *Session {
+// prepare makes a session over a connection on which HELLO was exchanged; its
+// goroutines are not running yet. It ends with ctx.
+func prepare(ctx context.Context, t *transport, cfg Config, log *logrus.Entry) *Session {
 	s := &Session{
 		cfg:    cfg,
 		t:      t,
@@ -60,9 +60,13 @@ func newSession(ctx context.Context, t *transport, cfg Config, log *logrus.Entry
 	s.log.Store(log)
 	s.life, s.end = context.WithCancelCause(ctx)
 	s.ports.init()
+	return s
+}
+
+// start starts the session's goroutines, for wait to wait for.
+func (s *Session) start() {
 	s.wg.Go(s.readLoop)
 	s.wg.Go(s.writeLoop)
-	return s
 }
 
 // logger is the session's log. It is replaced once, when the switch has a name.
