@@ -274,6 +274,11 @@ func FuzzCheckPages(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(readFile(f, small))
+	for _, page := range []int{0, 1} { // a header page of another type is a header all the same to bbolt
+		odd := readFile(f, small)
+		odd[page*1024+8] ^= 0x04
+		f.Add(odd)
+	}
 	f.Fuzz(func(t *testing.T, file []byte) {
 		if _, err := checkPages(bytes.NewReader(file), int64(len(file))); err != nil {
 			return

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"slices"
 )
 
 // The file format that bbolt writes (bbolt internal/common: page.go, meta.go, bucket.go), in the byte
@@ -17,8 +18,9 @@ const (
 	bucketSize  = 16 // root page u64, sequence u64; an inline page follows if root is 0
 	metaSize    = 64 // at pageHeader: see readMeta
 	maxPageSize = 64 << 10
+	minFile     = 4096 // bbolt reads as much to look at the first header
 
-	flagBranch, flagLeaf, flagMeta, flagFreelist = 0x01, 0x02, 0x04, 0x10
+	flagBranch, flagLeaf, flagFreelist = 0x01, 0x02, 0x10
 
 	leafIsBucket = 0x01
 
@@ -55,7 +57,7 @@ func checkPages(file io.ReaderAt, size int64) (oneHeader bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if uint64(size)/m.pageSize < m.pages {
+	if uint64(size)/m.pageSize < m.pages || size < minFile {
 		return false, fmt.Errorf("file is truncated: %d bytes, its header counts %d pages of %d bytes", size, m.pages, m.pageSize)
 	}
 	c := &checker{file: file, size: size, meta: m, seen: map[uint64]string{0: "header", 1: "header"}}
@@ -71,28 +73,33 @@ func checkPages(file io.ReaderAt, size int64) (oneHeader bool, err error) {
 	return oneHeader, nil
 }
 
-// readHeaders returns the newest valid header. The page size is the distance between the two.
+// readHeaders returns the newest valid header. It judges as bbolt does, so that both go by the same one:
+// valid is a header with a right checksum, and the first valid one tells the page size, which is the
+// distance between the two.
 func readHeaders(file io.ReaderAt, size int64) (m meta, one bool, err error) {
 	if size == 0 {
 		return m, false, errors.New("file is empty")
 	}
 	first, err0 := readMeta(file, 0)
-	if err0 == nil {
-		second, err := readMeta(file, int64(first.pageSize))
-		switch {
-		case err != nil || second.pageSize != first.pageSize:
-			return first, true, nil
-		case second.txid > first.txid:
-			return second, false, nil
+	if err0 != nil {
+		for at := int64(1024); at <= maxPageSize; at *= 2 {
+			if m, err := readMeta(file, at); err == nil {
+				return m, true, m.check(uint64(at))
+			}
 		}
-		return first, false, nil
+		return m, false, fmt.Errorf("both headers are damaged: %w", err0)
 	}
-	for at := int64(512); at <= maxPageSize; at *= 2 {
-		if m, err := readMeta(file, at); err == nil && m.pageSize == uint64(at) {
-			return m, true, nil
-		}
+	if err := first.check(first.pageSize); err != nil {
+		return first, false, err
 	}
-	return m, false, fmt.Errorf("both headers are damaged: %w", err0)
+	second, err1 := readMeta(file, int64(first.pageSize))
+	if err1 != nil {
+		return first, true, nil
+	}
+	if second.txid > first.txid {
+		return second, false, second.check(first.pageSize)
+	}
+	return first, false, nil
 }
 
 // readMeta reads the header page at an offset.
@@ -100,9 +107,6 @@ func readMeta(file io.ReaderAt, at int64) (meta, error) {
 	var b [pageHeader + metaSize]byte
 	if _, err := file.ReadAt(b[:], at); err != nil {
 		return meta{}, fmt.Errorf("read header: %w", err)
-	}
-	if order.Uint16(b[8:])&flagMeta == 0 {
-		return meta{}, errors.New("not a header page")
 	}
 	d := b[pageHeader:]
 	if magic, version := order.Uint32(d), order.Uint32(d[4:]); magic != metaMagic || version != metaVersion {
@@ -113,21 +117,25 @@ func readMeta(file io.ReaderAt, at int64) (meta, error) {
 	if order.Uint64(d[56:]) != h.Sum64() {
 		return meta{}, errors.New("header checksum is wrong")
 	}
-	m := meta{
+	return meta{
 		pageSize: uint64(order.Uint32(d[8:])),
 		root:     order.Uint64(d[16:]),
 		freelist: order.Uint64(d[32:]),
 		pages:    order.Uint64(d[40:]),
 		txid:     order.Uint64(d[48:]),
+	}, nil
+}
+
+// check refuses a header that has the right checksum and makes no sense.
+func (m meta) check(pageSize uint64) error {
+	if m.pageSize != pageSize || pageSize < 1024 || pageSize > maxPageSize || pageSize&(pageSize-1) != 0 {
+		return fmt.Errorf("header has page size %d", m.pageSize)
 	}
-	if m.pageSize < 512 || m.pageSize > maxPageSize || m.pageSize&(m.pageSize-1) != 0 {
-		return meta{}, fmt.Errorf("header has page size %d", m.pageSize)
-	}
-	return m, nil
+	return nil
 }
 
 // page reads a page with what overflows from it, and notes that it is used for something.
-func (c *checker) page(id uint64, flag uint16, use string) ([]byte, error) {
+func (c *checker) page(id uint64, use string, flags ...uint16) ([]byte, error) {
 	if id < 2 || id >= c.meta.pages {
 		return nil, fmt.Errorf("%s at page %d of %d", use, id, c.meta.pages)
 	}
@@ -136,7 +144,7 @@ func (c *checker) page(id uint64, flag uint16, use string) ([]byte, error) {
 		return nil, fmt.Errorf("read page %d: %w", id, err)
 	}
 	span := 1 + uint64(order.Uint32(head[12:]))
-	if order.Uint64(head[0:]) != id || order.Uint16(head[8:])&flag == 0 || id+span > c.meta.pages {
+	if order.Uint64(head[0:]) != id || !slices.Contains(flags, order.Uint16(head[8:])) || id+span > c.meta.pages {
 		return nil, fmt.Errorf("page %d is not the %s that it is used as", id, use)
 	}
 	for i := id; i < id+span; i++ {
@@ -164,7 +172,7 @@ func (c *checker) freelist() error {
 	if c.meta.freelist == noFreelist {
 		return errors.New("file has no list of free pages")
 	}
-	b, err := c.page(c.meta.freelist, flagFreelist, "free list")
+	b, err := c.page(c.meta.freelist, "free list", flagFreelist)
 	if err != nil {
 		return err
 	}
@@ -194,7 +202,7 @@ func (c *checker) tree(id uint64, low, high []byte, depth int) error {
 	if depth > maxDepth {
 		return fmt.Errorf("pages are nested deeper than %d", maxDepth)
 	}
-	b, err := c.page(id, flagBranch|flagLeaf, "tree page")
+	b, err := c.page(id, "tree page", flagBranch, flagLeaf)
 	if err != nil {
 		return err
 	}
@@ -207,9 +215,6 @@ func (c *checker) tree(id uint64, low, high []byte, depth int) error {
 // elements checks what a tree page holds.
 func (c *checker) elements(b []byte, low, high []byte, depth int) error {
 	flags, count := order.Uint16(b[8:]), int(order.Uint16(b[10:]))
-	if flags != flagBranch && flags != flagLeaf {
-		return fmt.Errorf("flags are %#x", flags)
-	}
 	if pageHeader+count*elementSize > len(b) {
 		return fmt.Errorf("%d elements do not fit", count)
 	}
