@@ -5,10 +5,8 @@ import (
 	"github.com/heddle-sdn/heddle/store/model"
 )
 
-const maxVLAN = 4094
-
 // Bind records that an interface of a port was seen on a host. The first port of a network there gives
-// the network a local VLAN, the lowest that is free. A port that does not exist is a NotFound error:
+// the network a local VLAN. A port that does not exist is a NotFound error:
 // other software may use interface ids of its own.
 func (o *Ops) Bind(tx *store.Tx, port model.ID, host, iface string) (*model.Plug, error) {
 	p, ok := tx.Model().Ports.Get(port)
@@ -31,19 +29,29 @@ func (o *Ops) Bind(tx *store.Tx, port model.ID, host, iface string) (*model.Plug
 	return &next, nil
 }
 
-// giveVLAN makes sure that a network has a local VLAN on a host.
+// giveVLAN makes sure that a network has a local VLAN on a host: the next free one after the one given
+// last. br-int and br-tun learn of a change one after the other; a VLAN that was freed is not given
+// again before both have long forgotten its network.
 func giveVLAN(tx *store.Tx, host string, network model.ID) error {
 	if _, has := tx.Model().VLAN(host, network); has {
 		return nil
 	}
-	for vlan := uint16(1); vlan <= maxVLAN; vlan++ {
-		if _, used := tx.Model().NetworkOfVLAN(host, vlan); !used {
-			tx.Put(&model.LocalVLAN{Host: host, Network: network, VLAN: vlan, Rev: tx.Rev()})
-			return nil
-		}
+	name := "vlan/" + host
+	var last uint32
+	if seq, ok := tx.Model().Sequences.Get(name); ok {
+		last = uint32(seq.Last)
 	}
-	return model.Errorf(model.Exhausted, "NoLocalVLANAvailable",
-		"Host %s holds %d networks already, there is no local VLAN left for network %s.", host, maxVLAN, network)
+	vlan, ok := nextFree([]SegmentRange{segmentLimits[model.TypeVLAN]}, last, func(vlan uint32) bool {
+		_, used := tx.Model().NetworkOfVLAN(host, uint16(vlan))
+		return !used
+	})
+	if !ok {
+		return model.Errorf(model.Exhausted, "NoLocalVLANAvailable",
+			"Host %s holds %d networks already, there is no local VLAN left for network %s.", host, segmentLimits[model.TypeVLAN].Last, network)
+	}
+	tx.Put(&model.Sequence{Name: name, Last: uint64(vlan)})
+	tx.Put(&model.LocalVLAN{Host: host, Network: network, VLAN: uint16(vlan), Rev: tx.Rev()})
+	return nil
 }
 
 // Unbind records that a port's interface is gone from a host. The last port of a network takes the

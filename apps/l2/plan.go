@@ -2,6 +2,7 @@ package l2
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -33,9 +34,8 @@ type planner struct {
 	tunnels []tunnel
 }
 
-// tunnel is a tunnel from this host to another.
+// tunnel is a tunnel from this host to an address.
 type tunnel struct {
-	to   string // host
 	kind model.NetworkType
 	row  row.Tunnel
 }
@@ -45,23 +45,37 @@ var tunnelTypes = [...]model.NetworkType{model.TypeGRE, model.TypeVXLAN, model.T
 
 // wantedTunnels are those to every other host that speaks a type, once any network is of that type. A
 // full mesh, so that the first port of a network on a host does not wait for OVS to make a device.
+// Hosts of one address, such as a host and its former name, share a tunnel.
 func (p *planner) wantedTunnels() []tunnel {
 	var out []tunnel
-	seen := map[netip.Addr]bool{p.is.EncapIP: true}
-	for _, name := range p.m.Hosts.Sorted() {
-		other, _ := p.m.Hosts.Get(name)
-		remote := other.Settings()
-		if name == p.s.Host || !remote.EncapIP.IsValid() || seen[remote.EncapIP] {
+	for _, t := range tunnelTypes {
+		if !p.m.TypeInUse(t) || !p.is.Speaks(t) {
 			continue
 		}
-		seen[remote.EncapIP] = true
-		for _, t := range tunnelTypes {
-			if p.m.TypeInUse(t) && p.is.Speaks(t) && remote.Speaks(t) {
-				out = append(out, tunnel{name, t, row.NewTunnel(row.TunBridge, string(t), p.is.EncapIP, remote.EncapIP)})
+		remotes := map[netip.Addr]bool{}
+		for name, other := range p.m.Hosts.All() {
+			if is := other.Settings(); name != p.s.Host && is.Speaks(t) && is.EncapIP != p.is.EncapIP {
+				remotes[is.EncapIP] = true
 			}
+		}
+		for _, remote := range slices.SortedFunc(maps.Keys(remotes), netip.Addr.Compare) {
+			out = append(out, tunnel{t, row.NewTunnel(row.TunBridge, string(t), p.is.EncapIP, remote)})
 		}
 	}
 	return out
+}
+
+// tunnelTo returns the port of the tunnel of a type to a host, 0 if there is none.
+func (p *planner) tunnelTo(host string, t model.NetworkType) of.PortNo {
+	other, ok := p.m.Hosts.Get(host)
+	if !ok {
+		return 0
+	}
+	is := other.Settings()
+	if !p.is.Speaks(t) || !is.Speaks(t) || is.EncapIP == p.is.EncapIP {
+		return 0
+	}
+	return p.ofport(row.TunBridge, row.TunnelName(string(t), is.EncapIP))
 }
 
 // hasTunnels reports whether the host has a br-tun at all.

@@ -65,7 +65,7 @@ func (p *planner) hostNetworks() []hostNetwork {
 		network, vlan := p.network(id)
 		n := hostNetwork{Network: network, vlan: vlan}
 		for _, h := range p.m.HostsOf(id) {
-			if h != p.s.Host {
+			if h != p.s.Host && !p.sameMachine(h) {
 				n.peers = append(n.peers, h)
 			}
 		}
@@ -83,6 +83,13 @@ func (p *planner) hostNetworks() []hostNetwork {
 		out = append(out, n)
 	}
 	return out
+}
+
+// sameMachine reports whether another host has this host's tunnel address: it is this machine under the
+// name it had before, and will be until it is deleted.
+func (p *planner) sameMachine(host string) bool {
+	other, ok := p.m.Hosts.Get(host)
+	return ok && p.is.EncapIP.IsValid() && other.Settings().EncapIP == p.is.EncapIP
 }
 
 func (p *planner) intBridge(nets []hostNetwork) *spec.Bridge {
@@ -152,14 +159,9 @@ func (p *planner) tunBridge(nets []hostNetwork) *spec.Bridge {
 	if in.PatchInt == 0 {
 		return p.unknown(row.TunBridge, row.PatchInt)
 	}
-	via := map[string]map[model.NetworkType]of.PortNo{} // host → type → tunnel
 	for _, t := range p.tunnels {
 		if port := p.ofport(row.TunBridge, t.row.Name); port != 0 {
 			in.Tunnels = append(in.Tunnels, pipeline.Tunnel{Port: port, Type: t.kind})
-			if via[t.to] == nil {
-				via[t.to] = map[model.NetworkType]of.PortNo{}
-			}
-			via[t.to][t.kind] = port
 		}
 	}
 	learn := map[uint16]pipeline.LearnScope{}
@@ -169,15 +171,16 @@ func (p *planner) tunBridge(nets []hostNetwork) *spec.Bridge {
 		}
 		t := pipeline.TunNetwork{Tag: n.Tag, VLAN: n.vlan, Type: n.Type, Key: n.SegmentID}
 		for _, peer := range n.peers {
-			if port := via[peer][n.Type]; port != 0 {
+			if port := p.tunnelTo(peer, n.Type); port != 0 {
 				t.Flood = append(t.Flood, port)
 			} else {
 				p.pending(n.ID, "TunnelPortMissing", "host %s has no %s tunnel to host %s: both need heddle-encap-ip and %s in heddle-encap-type", p.s.Host, n.Type, peer, n.Type)
 			}
 		}
 		slices.Sort(t.Flood)
+		t.Flood = slices.Compact(t.Flood)
 		for _, r := range n.remote {
-			if port := via[r.host][n.Type]; port != 0 {
+			if port := p.tunnelTo(r.host, n.Type); port != 0 {
 				t.Remote = append(t.Remote, pipeline.Remote{Tag: r.Tag, MAC: r.MAC, IPs: r.Addresses(), Via: port})
 			}
 		}
