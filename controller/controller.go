@@ -100,6 +100,14 @@ func (c *Controller) Run(ctx context.Context) error {
 
 // follow starts hosts that are new in the model, stops those that left it, and wakes the others.
 func (c *Controller) follow(m *model.Model) {
+	for _, gone := range c.followHosts(m) {
+		gone.stop()
+		gone.disconnect()
+		c.board.remove(gone.name)
+	}
+}
+
+func (c *Controller) followHosts(m *model.Model) (gone []*host) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.board.committed(m.Rev)
@@ -116,12 +124,12 @@ func (c *Controller) follow(m *model.Model) {
 	}
 	for name, h := range c.hosts {
 		if _, ok := m.Hosts.Get(name); !ok {
-			h.stop()
+			gone = append(gone, h)
 			delete(c.hosts, name)
-			c.board.remove(name)
 		}
 	}
 	c.noticeLocked()
+	return gone
 }
 
 // notice wakes the connected bridges that have no owner yet.

@@ -29,16 +29,21 @@ func (c *Controller) ServeDialledHost(name string) ovsdb.Handler {
 
 func (c *Controller) serveHost(ctx context.Context, s *ovsdb.Session, name string) {
 	log := c.cfg.Log.WithField("remote", s.RemoteAddr())
+	named := name != ""
 	h, err := c.join(ctx, s, name)
 	if err != nil {
 		log.WithError(err).Error("host cannot join")
 		return
 	}
-	d := &database{h: h, session: s}
+	d := &database{h: h, session: s, named: named}
 	d.loop = reconcile.NewLoop[row.Key, row.Row](s, d.want)
 	d.loop.Resync = c.cfg.Resync
 	d.loop.Report = newReporter(h, targetOVSDB, h.log, rowText).report
-	h.open(d)
+	if err := h.open(d); err != nil {
+		c.cfg.Events.Append(h.name, event.HostRefused{Remote: s.RemoteAddr(), Cause: err.Error()})
+		log.WithError(err).Error("host refused")
+		return
+	}
 	defer h.closed(d)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -88,6 +93,11 @@ func (c *Controller) join(ctx context.Context, s *ovsdb.Session, name string) (*
 func (d *database) follow(ctx context.Context) {
 	for {
 		changed := d.session.Changed()
+		if name := d.session.Identity().Name; !d.named && name != d.h.name {
+			d.h.log.WithField("name", name).Warn("the host calls itself otherwise now; it joins anew")
+			_ = d.session.Close()
+			return
+		}
 		if err := d.h.c.cfg.Facts.Said(ctx, d.h.name, said(d.session.Identity())); err != nil && ctx.Err() == nil {
 			d.h.log.WithError(err).Warn("what the host says cannot be stored; tried again with its next change")
 		}
@@ -104,9 +114,18 @@ func (d *database) follow(ctx context.Context) {
 	}
 }
 
-func (h *host) open(d *database) {
+// errSameName is why a host is refused: two machines that call themselves the same would take each
+// other's place for ever.
+var errSameName = errors.New("another machine with this name is connected: give each its own external_ids:hostname")
+
+// open makes d the host's OVSDB. An older session of the same machine is closed.
+func (h *host) open(d *database) error {
 	h.mu.Lock()
 	old := h.db
+	if old != nil && old.session.Err() == nil && !sameMachine(old.session, d.session) {
+		h.mu.Unlock()
+		return errSameName
+	}
 	h.db = d
 	h.mu.Unlock()
 	if old != nil {
@@ -117,6 +136,18 @@ func (h *host) open(d *database) {
 	h.c.board.connected(h.name, targetOVSDB, true)
 	h.c.cfg.Events.Append(h.name, event.HostUp{Remote: d.session.RemoteAddr(), OVS: id.OVSVersion, Problems: problems(id)})
 	h.log.WithField("remote", d.session.RemoteAddr()).Info("host connected")
+	return nil
+}
+
+// sameMachine reports whether two sessions can be of one machine: they give the same system-id or, if
+// one gives none, come from the same address.
+func sameMachine(a, b *ovsdb.Session) bool {
+	if x, y := a.Identity().SystemID, b.Identity().SystemID; x != "" && y != "" {
+		return x == y
+	}
+	x, _, _ := net.SplitHostPort(a.RemoteAddr())
+	y, _, _ := net.SplitHostPort(b.RemoteAddr())
+	return x == y
 }
 
 func (h *host) closed(d *database) {
@@ -139,7 +170,8 @@ func (h *host) closed(d *database) {
 	h.wake()
 }
 
-// openFlowTarget is how the bridges of a host reach Heddle: at the address that its OVSDB reached.
+// openFlowTarget is how the bridges of a host reach Heddle: at the address that its OVSDB is told to
+// connect to, which may be that of something between us, or else the one that its connection came to.
 func (c *Controller) openFlowTarget(s *ovsdb.Session) string {
 	scheme := "tcp:"
 	if c.cfg.OpenFlowTLS {
@@ -147,9 +179,28 @@ func (c *Controller) openFlowTarget(s *ovsdb.Session) string {
 	}
 	at, _, err := net.SplitHostPort(s.LocalAddr())
 	if err != nil {
-		return ""
+		return "" // a socket of this machine tells nothing
+	}
+	if manager, only := connectedManager(s.State().Managers); only {
+		at = manager
 	}
 	return scheme + net.JoinHostPort(at, strconv.Itoa(c.cfg.OpenFlowPort))
+}
+
+// connectedManager returns the address of the manager that a host is connected to, if there is one and
+// only one.
+func connectedManager(managers []ovsdb.Manager) (address string, only bool) {
+	n := 0
+	for _, m := range managers {
+		network, hostPort, _, err := ovsdb.ParseTarget(m.Target)
+		if !m.Connected || err != nil || network != "tcp" {
+			continue
+		}
+		if at, _, err := net.SplitHostPort(hostPort); err == nil {
+			address, n = at, n+1
+		}
+	}
+	return address, n == 1
 }
 
 func problems(id ovsdb.Identity) []string {

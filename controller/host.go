@@ -163,10 +163,21 @@ func (h *host) kickLoops() {
 	}
 }
 
+// disconnect ends the host's sessions. Whoever is still there connects anew, and joins anew.
+func (h *host) disconnect() {
+	if db := h.database(); db != nil {
+		_ = db.session.Close()
+	}
+	for _, b := range h.connected() {
+		_ = b.sw.Close()
+	}
+}
+
 // database is the connected OVSDB of a host.
 type database struct {
 	h       *host
 	session *ovsdb.Session
+	named   bool // the host's name was given to us, and is not what it says
 	loop    *reconcile.Loop[row.Key, row.Row]
 	// read says that the OVSDB changed and has to be compared anew, once a plan knows of the change:
 	// against an older plan, a port that was just plugged would look like one that nobody wants.

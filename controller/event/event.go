@@ -47,6 +47,12 @@ type HostUp struct {
 	Problems []string `json:"problems,omitempty"` // settings that could not be read
 }
 
+// HostRefused says that an OVSDB claims the name of a host that is connected already.
+type HostRefused struct {
+	Remote string `json:"remote"`
+	Cause  string `json:"cause"`
+}
+
 // HostDown says that a host's OVSDB connection ended.
 type HostDown struct {
 	Cause string `json:"cause"`
@@ -126,19 +132,47 @@ type Changed struct {
 	Deleted []string `json:"deleted,omitempty"` // likewise
 }
 
-// The kinds, in the order of the types above.
+// Kind names the type.
+func (SwitchUp) Kind() string { return "switch_up" }
 
-func (SwitchUp) Kind() string           { return "switch_up" }           // Kind names the type.
-func (SwitchDown) Kind() string         { return "switch_down" }         // Kind names the type.
-func (SwitchUnknown) Kind() string      { return "switch_unknown" }      // Kind names the type.
-func (HostUp) Kind() string             { return "host_up" }             // Kind names the type.
-func (HostDown) Kind() string           { return "host_down" }           // Kind names the type.
-func (PortPlugged) Kind() string        { return "port_plugged" }        // Kind names the type.
-func (PortUnplugged) Kind() string      { return "port_unplugged" }      // Kind names the type.
-func (Reconciled) Kind() string         { return "reconciled" }          // Kind names the type.
-func (Drift) Kind() string              { return "drift" }               // Kind names the type.
-func (ReconcileFailed) Kind() string    { return "reconcile_failed" }    // Kind names the type.
-func (ReconcileRecovered) Kind() string { return "reconcile_recovered" } // Kind names the type.
-func (MACLearned) Kind() string         { return "mac_learned" }         // Kind names the type.
-func (MACForgotten) Kind() string       { return "mac_forgotten" }       // Kind names the type.
-func (Changed) Kind() string            { return "changed" }             // Kind names the type.
+// Kind names the type.
+func (SwitchDown) Kind() string { return "switch_down" }
+
+// Kind names the type.
+func (SwitchUnknown) Kind() string { return "switch_unknown" }
+
+// Kind names the type.
+func (HostUp) Kind() string { return "host_up" }
+
+// Kind names the type.
+func (HostRefused) Kind() string { return "host_refused" }
+
+// Kind names the type.
+func (HostDown) Kind() string { return "host_down" }
+
+// Kind names the type.
+func (PortPlugged) Kind() string { return "port_plugged" }
+
+// Kind names the type.
+func (PortUnplugged) Kind() string { return "port_unplugged" }
+
+// Kind names the type.
+func (Reconciled) Kind() string { return "reconciled" }
+
+// Kind names the type.
+func (Drift) Kind() string { return "drift" }
+
+// Kind names the type.
+func (ReconcileFailed) Kind() string { return "reconcile_failed" }
+
+// Kind names the type.
+func (ReconcileRecovered) Kind() string { return "reconcile_recovered" }
+
+// Kind names the type.
+func (MACLearned) Kind() string { return "mac_learned" }
+
+// Kind names the type.
+func (MACForgotten) Kind() string { return "mac_forgotten" }
+
+// Kind names the type.
+func (Changed) Kind() string { return "changed" }
