@@ -142,7 +142,7 @@ func (s *server) run(ctx context.Context, ln *listeners) error {
 	snapshots := bolt.NewSnapshotter(s.backend, bolt.SnapshotOptions{Interval: s.config.SnapshotEvery, Keep: s.config.Snapshots}, s.log.WithField("component", "store"))
 
 	g, ctx := errgroup.WithContext(ctx)
-	for name, part := range map[string]func() error{
+	parts := map[string]func() error{
 		"controller": func() error { return s.control.Run(ctx) },
 		"dial":       func() error { return s.control.KeepDialling(ctx, dial) },
 		"openflow":   func() error { return switches.Serve(ctx, ln.openFlow, s.control.ServeSwitch) },
@@ -150,7 +150,11 @@ func (s *server) run(ctx context.Context, ln *listeners) error {
 		"snapshots":  func() error { return snapshots.Run(ctx) },
 		"history":    func() error { history.Follow(ctx, s.store, rev, s.events); return nil },
 		"api":        func() error { return api.Serve(ctx, ln.api) },
-	} {
+	}
+	if path := s.config.DebugSocket; path != "" {
+		parts["debug"] = func() error { return serveDebug(ctx, path) }
+	}
+	for name, part := range parts {
 		g.Go(func() error {
 			if err := part(); err != nil && ctx.Err() == nil {
 				return fmt.Errorf("%s: %w", name, err)
@@ -251,7 +255,7 @@ func newDial(c serverConfig, m ofconn.Metrics, log *logrus.Entry) (controller.Di
 				}
 				d.Network, d.Config.TLS = "tcp", secure
 			default:
-				return fmt.Errorf("%q does not begin with tcp:, ssl: or unix:", target)
+				return fmt.Errorf("%q is not a target such as tcp:192.0.2.7:6653", target)
 			}
 			d.Addr = addr
 			return d.Run(ctx, handle)
