@@ -272,8 +272,11 @@ func lines(text string) []string {
 // isLearned says of a line of ovs-ofctl that its flow was made by the switch.
 func isLearned(line string) bool { return strings.Contains(line, "cookie=0x5d04") }
 
+// foreignCookie is the cookie of flows that tests add in someone else's name.
+const foreignCookie = "0x1234"
+
 // diffFlows compares what Heddle wants of a bridge with what is there, by Open vSwitch's own tool,
-// and returns the differences. Learned flows are wanted by nobody and are left out.
+// and returns the differences. Learned flows and those of others are wanted by nobody and are left out.
 func (f *fabric) diffFlows(host, bridge string) ([]string, error) {
 	dpid, err := f.api.switchOf(host, bridge)
 	if err != nil {
@@ -304,7 +307,7 @@ func (f *fabric) diffFlows(host, bridge string) ([]string, error) {
 	}
 	var diff []string
 	for _, line := range lines(out) {
-		if !isLearned(line) {
+		if !isLearned(line) && !strings.Contains(line, "cookie="+foreignCookie) {
 			diff = append(diff, line)
 		}
 	}

@@ -166,16 +166,14 @@ type probe struct {
 	done  sync.WaitGroup
 
 	mu       sync.Mutex
-	sent     int
+	sent     []time.Time
 	answered map[uint16]bool
-	last     time.Time     // of the newest answer
-	gap      time.Duration // the longest time without one
 }
 
 // probeFrom starts a probe from a virtual machine; it must not run for more than 65535 requests.
 func probeFrom(t testing.TB, v *lab.VM, to netip.Addr, every time.Duration) *probe {
 	t.Helper()
-	p := &probe{to: &net.IPAddr{IP: to.AsSlice()}, every: every, stop: make(chan struct{}), answered: map[uint16]bool{}, last: time.Now()}
+	p := &probe{to: &net.IPAddr{IP: to.AsSlice()}, every: every, stop: make(chan struct{}), answered: map[uint16]bool{}}
 	ok(t, v.Do(func() (err error) {
 		p.conn, err = net.ListenPacket("ip4:icmp", "0.0.0.0")
 		return err
@@ -204,7 +202,7 @@ func (p *probe) send(id uint16) {
 		}
 		binary.BigEndian.PutUint16(m[2:], ^uint16(sum))
 		p.mu.Lock()
-		p.sent++
+		p.sent = append(p.sent, time.Now())
 		p.mu.Unlock()
 		_, _ = p.conn.WriteTo(m, p.to) // what is not sent is not answered
 		select {
@@ -227,21 +225,24 @@ func (p *probe) receive(id uint16) {
 		}
 		p.mu.Lock()
 		p.answered[binary.BigEndian.Uint16(buf[6:])] = true
-		p.gap = max(p.gap, time.Since(p.last))
-		p.last = time.Now()
 		p.mu.Unlock()
 	}
 }
 
-// account says how many requests were sent and not answered, and the longest time without an answer.
-func (p *probe) account() (sent, lost int, gap time.Duration) {
+// account says how many requests were sent, and when those were sent that are not answered.
+func (p *probe) account() (sent int, lost []time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.sent, p.sent - len(p.answered), max(p.gap, time.Since(p.last))
+	for seq, at := range p.sent {
+		if !p.answered[uint16(seq)] {
+			lost = append(lost, at)
+		}
+	}
+	return len(p.sent), lost
 }
 
 // end stops the probe, a second after the last request at the latest, and says what account does.
-func (p *probe) end() (sent, lost int, gap time.Duration) {
+func (p *probe) end() (sent int, lost []time.Time) {
 	select {
 	case <-p.stop:
 		return p.account()
@@ -249,12 +250,12 @@ func (p *probe) end() (sent, lost int, gap time.Duration) {
 		close(p.stop)
 	}
 	for deadline := time.Now().Add(time.Second); time.Now().Before(deadline); time.Sleep(pollInterval) {
-		if _, lost, _ := p.account(); lost == 0 {
+		if _, lost := p.account(); len(lost) == 0 {
 			break
 		}
 	}
-	sent, lost, gap = p.account()
+	sent, lost = p.account()
 	_ = p.conn.Close()
 	p.done.Wait()
-	return sent, lost, gap
+	return sent, lost
 }

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 )
@@ -44,6 +45,8 @@ func within(t testing.TB, limit time.Duration) context.Context {
 	t.Cleanup(cancel)
 	return ctx
 }
+
+func netPrefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }
 
 func ok(t testing.TB, err error) {
 	t.Helper()
