@@ -21,6 +21,9 @@ func (b *bridge) watch(ctx context.Context) error {
 // needs verifying: its first pass reads the switch anyway.
 func (b *bridge) flowChanged(u wire.MonitorUpdate) {
 	if !pipeline.Ours(u.Cookie) {
+		if u.Event == wire.MonitorAdded && b.replaces(u) {
+			b.loop.Verify()
+		}
 		return
 	}
 	if kind, _ := pipeline.Cause(u.Cookie); kind != pipeline.KindLearned {
@@ -43,6 +46,17 @@ func (b *bridge) flowChanged(u wire.MonitorUpdate) {
 	if plan, planned := b.planned(); planned && !mac.Holds(plan.learn) {
 		b.loop.Verify()
 	}
+}
+
+// replaces reports whether an added flow of someone else's stands where a planned one should.
+func (b *bridge) replaces(u wire.MonitorUpdate) bool {
+	key, err := u.Key()
+	if err != nil {
+		return false
+	}
+	plan, _ := b.planned()
+	_, want := plan.flows.Objects[key]
+	return want
 }
 
 // wanted reports whether an added flow is as planned: the first report after a connect tells of every
