@@ -214,14 +214,14 @@ func (s *Session) control(ctx context.Context, id uint32, step wire.BundleContro
 	}
 	x, err := wire.DecodeExperimenter(body)
 	if err != nil {
-		return err
+		return s.broken(wire.TypeExperimenter, body, err)
 	}
 	got, err := wire.DecodeBundleControl(x.Body)
 	if err != nil {
-		return err
+		return s.broken(wire.TypeExperimenter, body, err)
 	}
 	if x.ID != of.ExperimenterONF || x.Type != wire.ONFBundleControl || got.ID != id || got.Control != step+1 {
-		return fmt.Errorf("bundle %d: step %d answered with step %d of bundle %d", id, step, got.Control, got.ID)
+		return s.broken(wire.TypeExperimenter, body, fmt.Errorf("bundle %d: step %d answered with step %d of bundle %d", id, step, got.Control, got.ID))
 	}
 	return nil
 }

@@ -39,8 +39,8 @@ type Config struct {
 	// closed at once. Default 10000.
 	MaxConns int
 	// MaxReply limits the bytes of one multipart reply, all parts together; a
-	// switch that sends more loses its session. Default 1 GiB, which is about
-	// eight million flows.
+	// switch that sends more loses its session. Default 256 MiB, which is about
+	// two million flows.
 	MaxReply int
 	// MissSendLen is how many bytes of a packet the switch sends us in a
 	// PACKET_IN for a table miss (OpenFlow 1.3.5 §7.3.2). Default 0xffff, all.
@@ -82,7 +82,7 @@ func (c Config) withDefaults() Config {
 		c.MaxConns = 10000
 	}
 	if c.MaxReply <= 0 {
-		c.MaxReply = 1 << 30
+		c.MaxReply = 256 << 20
 	}
 	if c.MissSendLen == 0 {
 		c.MissSendLen = 0xffff

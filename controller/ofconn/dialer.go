@@ -22,7 +22,8 @@ type Dialer struct {
 	// MinBackoff and MaxBackoff limit the pause before the next try, which
 	// doubles with every failure and is shortened by up to half at random, so
 	// that a thousand bridges do not come back in one moment. A session that
-	// was READY for MaxBackoff resets it. Defaults 100 ms and 10 s.
+	// was READY for MaxBackoff resets it. Defaults 100 ms and 1 s: a bridge
+	// without its flows should not wait for us.
 	MinBackoff, MaxBackoff time.Duration
 }
 
@@ -32,7 +33,7 @@ func (d Dialer) Run(ctx context.Context, handle Handle) error {
 	cfg := d.Config.withDefaults()
 	cfg.Log = cfg.Log.WithField("addr", d.Addr)
 	orDuration(&d.MinBackoff, 100*time.Millisecond)
-	orDuration(&d.MaxBackoff, 10*time.Second)
+	orDuration(&d.MaxBackoff, time.Second)
 	pause := d.MinBackoff
 	failing := false // a repeated failure is logged when it begins
 	for {

@@ -107,7 +107,7 @@ func (s *Session) askFeatures(ctx context.Context) error {
 		return fmt.Errorf("asking for features: %w", err)
 	}
 	if s.features, err = wire.DecodeFeatures(body); err != nil {
-		return fmt.Errorf("asking for features: %w", err)
+		return s.broken(wire.TypeFeaturesReply, body, err)
 	}
 	s.log.Store(s.logger().WithField("dpid", s.features.DPID.String()))
 	return nil

@@ -19,6 +19,7 @@ type Listener struct {
 	cfg Config
 
 	mu       sync.Mutex
+	opening  map[net.Conn]struct{} // not READY yet
 	sessions map[*Session]struct{}
 	conns    int
 	closing  bool
@@ -30,6 +31,7 @@ type Listener struct {
 func NewListener(cfg Config) *Listener {
 	return &Listener{
 		cfg:      cfg.withDefaults(),
+		opening:  make(map[net.Conn]struct{}),
 		sessions: make(map[*Session]struct{}),
 		quit:     make(chan struct{}),
 	}
@@ -62,10 +64,7 @@ func (l *Listener) Serve(ctx context.Context, ln net.Listener, handle Handle) er
 		}
 	})
 	err := l.accept(ctx, ln, func(c net.Conn) {
-		conns.Go(func() {
-			defer l.release()
-			l.serveConn(ctx, c, handle)
-		})
+		conns.Go(func() { l.serveConn(ctx, c, handle) })
 	})
 	_ = ln.Close()
 	if l.isClosing() {
@@ -101,7 +100,7 @@ func (l *Listener) accept(ctx context.Context, ln net.Listener, each func(net.Co
 			continue
 		}
 		pause = 0
-		if !l.acquire() {
+		if !l.acquire(c) {
 			l.cfg.Log.WithField("peer", c.RemoteAddr().String()).Warnf("connection refused: %d are open", l.cfg.MaxConns)
 			l.cfg.Metrics.Rejected()
 			_ = c.Close()
@@ -111,18 +110,19 @@ func (l *Listener) accept(ctx context.Context, ln net.Listener, each func(net.Co
 	}
 }
 
+// serveConn takes a connection through its life and gives its place back.
 func (l *Listener) serveConn(ctx context.Context, c net.Conn, handle Handle) {
-	s, err := run(ctx, c, accepted, l.cfg, handle, l.add)
-	if s != nil {
-		l.remove(s)
-	} else if ctx.Err() == nil {
+	s, err := run(ctx, c, accepted, l.cfg, handle, func(s *Session) { l.opened(c, s) })
+	if s == nil && ctx.Err() == nil && !l.isClosing() {
 		l.cfg.Log.WithError(err).WithField("peer", c.RemoteAddr().String()).Warn("switch rejected")
 	}
+	l.release(c, s)
 }
 
 // Shutdown stops accepting, lets the change in progress of every session
-// finish, closes the sessions, and waits until all handles have returned. When
-// ctx ends first, sessions are closed as they are, and its error is returned.
+// finish, closes the sessions, and waits until all handles have returned.
+// Connections that are not READY are closed at once, and when ctx ends so are
+// the others, and its error is returned.
 func (l *Listener) Shutdown(ctx context.Context) error {
 	var closers sync.WaitGroup
 	for _, s := range l.close() {
@@ -133,13 +133,17 @@ func (l *Listener) Shutdown(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// close forbids new sessions and returns those that are open.
+// close forbids new sessions, closes connections that are not READY, and
+// returns the sessions that are open.
 func (l *Listener) close() []*Session {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.closing {
 		l.closing = true
 		close(l.quit)
+	}
+	for c := range l.opening {
+		_ = c.Close()
 	}
 	open := make([]*Session, 0, len(l.sessions))
 	for s := range l.sessions {
@@ -165,34 +169,36 @@ func (l *Listener) enter() bool {
 	return true
 }
 
-func (l *Listener) acquire() bool {
+// acquire takes a place for a connection, if there is one.
+func (l *Listener) acquire(c net.Conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.conns >= l.cfg.MaxConns {
+	if l.conns >= l.cfg.MaxConns || l.closing {
 		return false
 	}
 	l.conns++
+	l.opening[c] = struct{}{}
 	return true
 }
 
-func (l *Listener) release() {
+// opened is told that the session of a connection is READY.
+func (l *Listener) opened(c net.Conn, s *Session) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.conns--
-}
-
-func (l *Listener) add(s *Session) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	delete(l.opening, c)
 	l.sessions[s] = struct{}{}
 	if l.closing {
 		s.fail(ErrClosed)
 	}
 }
 
-func (l *Listener) remove(s *Session) {
+// release gives the place of a connection back; its session is nil if it
+// never became READY.
+func (l *Listener) release(c net.Conn, s *Session) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.conns--
+	delete(l.opening, c)
 	delete(l.sessions, s)
 }
 

@@ -156,6 +156,26 @@ func TestShutdownThatTakesTooLongCloses(t *testing.T) {
 	receive(t, "end of Serve", served)
 }
 
+func TestShutdownDoesNotWaitForHandshakes(t *testing.T) {
+	log, _ := testLog(t)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := ofconn.NewListener(ofconn.Config{Log: log, HandshakeTimeout: time.Hour})
+	served := make(chan error, 1)
+	go func() { served <- l.Serve(context.Background(), ln, nil) }()
+	sw := fakeswitch.New(fakeswitch.Options{Mute: true})
+	plug(t, sw, ln.Addr().String(), false)
+	eventually(t, "the switch is connected", func() bool { return sw.Connections() == 1 })
+	if err := l.Shutdown(testContext(t)); err != nil {
+		t.Errorf("shutdown: %v", err)
+	}
+	if err := receive(t, "end of Serve", served); err != nil {
+		t.Errorf("Serve: %v", err)
+	}
+}
+
 func TestDialerComesBack(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

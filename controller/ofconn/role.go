@@ -30,7 +30,7 @@ func (s *Session) Role(ctx context.Context, master bool, generation uint64) erro
 	}
 	got, err := wire.DecodeRole(body)
 	if err != nil {
-		return fmt.Errorf("asking for a role: %w", err)
+		return s.broken(wire.TypeRoleReply, body, err)
 	}
 	if got.Role != wire.Role(want) {
 		return fmt.Errorf("asking for a role: switch gave role %d instead of %d", got.Role, want)

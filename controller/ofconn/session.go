@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -148,6 +147,13 @@ func (s *Session) fail(err error) {
 // wait returns when the session's goroutines are gone, which they are soon
 // after it has ended.
 func (s *Session) wait() { s.wg.Wait() }
+
+// broken ends the session because an answer cannot be decoded, and says which.
+func (s *Session) broken(t wire.Type, body []byte, err error) error {
+	err = protocolError(wire.Header{Type: t}, body, err)
+	s.fail(err)
+	return err
+}
 
 // readLoop reads and handles messages until the session ends.
 func (s *Session) readLoop() {
@@ -323,10 +329,8 @@ func readError(err error) error {
 	return fmt.Errorf("reading from the switch: %w", err)
 }
 
+// writeError says what it means that a write failed.
 func writeError(err error) error {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return fmt.Errorf("switch does not read: %w", err)
-	}
 	var ne net.Error
 	if errors.As(err, &ne) && ne.Timeout() {
 		return fmt.Errorf("switch does not read: %w", err)

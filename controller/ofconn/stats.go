@@ -19,13 +19,10 @@ func (s *Session) multipart(ctx context.Context, kind wire.MultipartType, encode
 		if err == nil {
 			err = each(m.Body)
 		}
-		if err == nil {
-			return nil
+		if err != nil {
+			return s.broken(wire.TypeMultipartReply, body, err)
 		}
-		// What cannot be decoded ends the session, here as in dispatch.
-		err = protocolError(wire.Header{Type: wire.TypeMultipartReply}, body, err)
-		s.fail(err)
-		return err
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("asking for %v: %w", kind, err)
