@@ -56,24 +56,29 @@ func bridgesOf(hosts ...string) (out [][2]string) {
 // far as the filter selects it, that was deleted, altered or added again since.
 func (f *fabric) untouched(hosts ...string) (check func(t testing.TB, except func(flow string) bool)) {
 	f.t.Helper()
-	begin := time.Now()
-	before := map[[2]string]map[string]float64{}
+	type record struct {
+		ages map[string]float64
+		at   time.Time // the ages are of this moment or of before
+	}
+	before := map[[2]string]record{}
 	for _, b := range bridgesOf(hosts...) {
-		before[b] = f.ages(b[0], b[1])
+		ages := f.ages(b[0], b[1])
+		before[b] = record{ages, time.Now()}
 	}
 	return func(t testing.TB, except func(string) bool) {
 		t.Helper()
-		elapsed := time.Since(begin).Seconds()
-		for b, flows := range before {
+		const precision = 0.01 // of durations, which are rounded
+		for b, old := range before {
+			elapsed := time.Since(old.at).Seconds() // at the least: the dump comes after this
 			now := f.in(t).ages(b[0], b[1])
-			for flow, age := range flows {
+			for flow, age := range old.ages {
 				if except != nil && except(flow) {
 					continue
 				}
 				if nowAge, there := now[flow]; !there {
 					t.Errorf("%s of %s lost %s", b[1], b[0], flow)
-				} else if nowAge < age+elapsed-1 {
-					t.Errorf("%s of %s: %.1f s old after %.1f s, it was added again: %s", b[1], b[0], nowAge, age+elapsed, flow)
+				} else if nowAge < age+elapsed-precision {
+					t.Errorf("%s of %s: %.3f s old after %.3f s, it was added again: %s", b[1], b[0], nowAge, age+elapsed, flow)
 				}
 			}
 		}
