@@ -48,6 +48,7 @@ type serverConfig struct {
 	SnapshotEvery  time.Duration `koanf:"snapshot-every" yaml:"snapshot-every"`
 	LogLevel       string        `koanf:"log-level" yaml:"log-level"`
 	LogFormat      string        `koanf:"log-format" yaml:"log-format"`
+	DebugSocket    string        `koanf:"debug-socket" yaml:"debug-socket"`
 }
 
 // tlsListeners are what --tls-on can name.
@@ -76,6 +77,7 @@ func serverFlags(f *pflag.FlagSet) {
 	f.Duration("snapshot-every", time.Hour, "how often the store is snapshotted, if it changed")
 	f.String("log-level", "info", "debug, info, warn or error")
 	f.String("log-format", "text", "text or json")
+	f.String("debug-socket", "", "unix socket `path` that serves Go's profiles (/debug/pprof/) to the server's user")
 }
 
 // loadServerConfig reads the settings in order of precedence: flag, environment, file, default.
