@@ -24,6 +24,7 @@ type DecodeError struct {
 	Reason error  // ErrShort, ErrLength or ErrValue
 }
 
+// Error says what could not be decoded, where, and why.
 func (e *DecodeError) Error() string {
 	return fmt.Sprintf("decode %s at byte %d: %v", e.What, e.Offset, e.Reason)
 }

@@ -97,14 +97,29 @@ const maxSorted = 32
 // AppendOXM appends a match as OXM TLVs in canonical order: the order of the constants of.Field…, which is the one OVS
 // emits, with unknown TLVs last, by their bytes. The order of m does not matter. A field that occurs twice is an error.
 // Whether a switch will accept the match is not looked at; of.Match.Check does that.
-func AppendOXM(dst []byte, m of.Match) ([]byte, error) {
-	start, n := len(dst), len(dst)
-	dst = extend(dst, shortTLV*len(m))
+func AppendOXM(dst []byte, m of.Match) ([]byte, error) { return appendTLVs(dst, m, 0) }
+
+// AppendMatch appends a match as ofp_match: type, length, TLVs in canonical order, padding to 8 bytes
+// (OpenFlow 1.3.5 §7.2.3.1).
+func AppendMatch(dst []byte, m of.Match) ([]byte, error) { return appendTLVs(dst, m, matchHead) }
+
+// matchHead is the length of what stands before the TLVs of an ofp_match; oxmMatch is the only type of it there is
+// (OFPMT_OXM).
+const (
+	matchHead = 4
+	oxmMatch  = 1
+)
+
+// appendTLVs appends the TLVs of a match: alone if head is 0, as ofp_match if it is matchHead.
+func appendTLVs(dst []byte, m of.Match, head int) ([]byte, error) {
+	start := len(dst)
+	n := start + head
+	dst = extend(dst, head+shortTLV*len(m))
 	last := of.FieldUnknown
 	for i := range m {
 		f := &m[i]
 		if f.Field <= last || f.Field >= of.NumFields {
-			return appendUnordered(dst[:start], m)
+			return appendUnordered(dst[:start], m, head)
 		}
 		last = f.Field
 		r := &rows[f.Field]
@@ -116,10 +131,32 @@ func AppendOXM(dst []byte, m of.Match) ([]byte, error) {
 		n = len(dst)
 		dst = extend(dst, shortTLV*(len(m)-1-i))
 	}
-	return dst[:n], nil
+	if head == 0 {
+		return dst[:n], nil
+	}
+	return closeMatch(dst[:n], start)
 }
 
-func appendUnordered(dst []byte, m of.Match) ([]byte, error) {
+// closeMatch writes the head of the match that began at start, and its padding.
+func closeMatch(dst []byte, start int) ([]byte, error) {
+	n := len(dst)
+	if n-start > MaxMessage {
+		return dst[:start], ErrTooLong
+	}
+	dst = extend(dst, 8)
+	binary.BigEndian.PutUint32(dst[start:], oxmMatch<<16|uint32(n-start))
+	binary.BigEndian.PutUint64(dst[n:n+8], 0)
+	return dst[:start+roundUp8(n-start)], nil
+}
+
+// appendMatchBytes is AppendMatch for TLVs that are encoded already.
+func appendMatchBytes[B []byte | string](dst []byte, tlvs B) ([]byte, error) {
+	start := len(dst)
+	return closeMatch(append(extend(dst, matchHead), tlvs...), start)
+}
+
+// appendUnordered is appendTLVs for a match in any order and with any members.
+func appendUnordered(dst []byte, m of.Match, head int) ([]byte, error) {
 	var stack [maxSorted]int
 	order := stack[:0]
 	for i := range m {
@@ -129,6 +166,7 @@ func appendUnordered(dst []byte, m of.Match) ([]byte, error) {
 	}
 	slices.SortFunc(order, func(i, j int) int { return compareFields(&m[i], &m[j]) })
 	start := len(dst)
+	dst = extend(dst, head)
 	for k, i := range order {
 		f := &m[i]
 		if k > 0 && compareFields(&m[order[k-1]], f) == 0 {
@@ -143,7 +181,10 @@ func appendUnordered(dst []byte, m of.Match) ([]byte, error) {
 		}
 		dst = append(dst, f.Raw...)
 	}
-	return dst, nil
+	if head == 0 {
+		return dst, nil
+	}
+	return closeMatch(dst, start)
 }
 
 // compareFields orders known fields by number and unknown ones behind them by their bytes.
@@ -229,36 +270,6 @@ func readValue(b []byte) of.Value {
 	}
 	return v
 }
-
-// AppendMatch appends a match as ofp_match: type, length, TLVs in canonical order, padding to 8 bytes
-// (OpenFlow 1.3.5 §7.2.3.1).
-func AppendMatch(dst []byte, m of.Match) ([]byte, error) {
-	start := len(dst)
-	dst, err := AppendOXM(extend(dst, 4), m)
-	if err != nil {
-		return dst[:start], err
-	}
-	return closeMatch(dst, start)
-}
-
-// appendMatchBytes is AppendMatch for TLVs that are encoded already.
-func appendMatchBytes[B []byte | string](dst []byte, tlvs B) ([]byte, error) {
-	start := len(dst)
-	return closeMatch(append(extend(dst, 4), tlvs...), start)
-}
-
-// closeMatch writes the head of the match that began at start, and its padding.
-func closeMatch(dst []byte, start int) ([]byte, error) {
-	n := len(dst) - start
-	if n > MaxMessage {
-		return dst[:start], ErrTooLong
-	}
-	binary.BigEndian.PutUint32(dst[start:], oxmMatch<<16|uint32(n))
-	return pad8(dst, start), nil
-}
-
-// oxmMatch is the only type of ofp_match there is (OFPMT_OXM).
-const oxmMatch = 1
 
 // matchView reads an ofp_match and gives its TLVs as they are.
 func matchView(c *Cursor) []byte {
