@@ -38,6 +38,7 @@ type serverConfig struct {
 	TLSKey         string        `koanf:"tls-key" yaml:"tls-key"`
 	ClientCA       string        `koanf:"client-ca" yaml:"client-ca"`
 	TLSOn          []string      `koanf:"tls-on" yaml:"tls-on"`
+	ClientCAOn     []string      `koanf:"client-ca-on" yaml:"client-ca-on"`
 	TenantTypes    []string      `koanf:"tenant-types" yaml:"tenant-types"`
 	SegmentRanges  []string      `koanf:"segment-ranges" yaml:"segment-ranges"`
 	Physnets       []string      `koanf:"physnets" yaml:"physnets"`
@@ -51,7 +52,7 @@ type serverConfig struct {
 	DebugSocket    string        `koanf:"debug-socket" yaml:"debug-socket"`
 }
 
-// tlsListeners are what --tls-on can name.
+// tlsListeners are what --tls-on and --client-ca-on can name.
 var tlsListeners = []string{"api", "openflow", "ovsdb"}
 
 func serverFlags(f *pflag.FlagSet) {
@@ -65,8 +66,9 @@ func serverFlags(f *pflag.FlagSet) {
 	f.Bool("allow-remote-noauth", false, "allow --auth noauth on an address that others can reach")
 	f.String("tls-cert", "", "certificate `file` (PEM); it is read again when it changes")
 	f.String("tls-key", "", "key `file` of the certificate")
-	f.String("client-ca", "", "`file` of authorities; with it, clients must show a certificate of theirs")
-	f.StringSlice("tls-on", tlsListeners, "listeners that use TLS once --tls-cert is given")
+	f.String("client-ca", "", "`file` of authorities (PEM): clients, and hosts dialled by ssl:, must show a certificate of theirs")
+	f.StringSlice("tls-on", tlsListeners, "`listeners` that use TLS once --tls-cert is given")
+	f.StringSlice("client-ca-on", tlsListeners, "`listeners` whose clients must show a certificate once --client-ca is given")
 	f.StringSlice("tenant-types", []string{"vxlan"}, "types of networks whose creator names none, in order of preference")
 	f.StringSlice("segment-ranges", nil, "segment ids to choose from, as `type:first:last` (vxlan:1:10000)")
 	f.StringSlice("physnets", nil, "physical networks, as `name[:first:last[:mtu]]` with the VLAN ids to choose from")
@@ -191,10 +193,18 @@ func (c serverConfig) check() error {
 	if c.ClientCA != "" && c.TLSCert == "" {
 		return errors.New("--client-ca needs --tls-cert and --tls-key")
 	}
-	for _, l := range c.TLSOn {
-		if !slices.Contains(tlsListeners, l) {
-			return fmt.Errorf("--tls-on %q is none of %s", l, strings.Join(tlsListeners, ", "))
+	for flag, listeners := range map[string][]string{"--tls-on": c.TLSOn, "--client-ca-on": c.ClientCAOn} {
+		for _, l := range listeners {
+			if !slices.Contains(tlsListeners, l) {
+				return fmt.Errorf("%s %q is none of %s", flag, l, strings.Join(tlsListeners, ", "))
+			}
 		}
+	}
+	if c.Resync <= 0 || c.SnapshotEvery <= 0 {
+		return errors.New("--resync and --snapshot-every are longer than 0")
+	}
+	if c.Snapshots < 1 {
+		return errors.New("--snapshots is at least 1: what else would a damaged store be restored from")
 	}
 	return nil
 }
@@ -211,6 +221,15 @@ func loopback(address string) bool {
 // tls reports whether a listener uses TLS.
 func (c serverConfig) tls(listener string) bool {
 	return c.TLSCert != "" && slices.Contains(c.TLSOn, listener)
+}
+
+// clientCA is the file of authorities that a listener's clients must have a certificate of, empty if
+// they need none.
+func (c serverConfig) clientCA(listener string) string {
+	if !slices.Contains(c.ClientCAOn, listener) {
+		return ""
+	}
+	return c.ClientCA
 }
 
 // network returns what the settings say about networks.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -17,8 +16,10 @@ import (
 //	curl --unix-socket PATH -o cpu.pprof 'http://heddle/debug/pprof/profile?seconds=10'
 func serveDebug(ctx context.Context, path string) error {
 	// A server that was killed leaves its socket behind.
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("--debug-socket: %w", err)
+	if f, err := os.Lstat(path); err == nil && f.Mode()&os.ModeSocket != 0 {
+		if err := os.Remove(path); err != nil {
+			return fmt.Errorf("--debug-socket: %w", err)
+		}
 	}
 	ln, err := net.Listen("unix", path)
 	if err != nil {

@@ -75,7 +75,7 @@ func runServer(ctx context.Context, c serverConfig) error {
 	if err != nil {
 		return err
 	}
-	ln, err := listen(ctx, c)
+	ln, err := listen(ctx, c, log)
 	if err != nil {
 		return err
 	}
@@ -116,15 +116,6 @@ func newServer(ctx context.Context, c serverConfig, log *logrus.Entry, openFlowP
 	return s, nil
 }
 
-func (s *server) committed(c store.CommitStats) {
-	s.metrics.Committed(c)
-	if c.Err != nil {
-		s.commitFailure.Store(&c.Err)
-	} else {
-		s.commitFailure.Store(nil)
-	}
-}
-
 // run starts every part and waits for the first that breaks, or for ctx.
 func (s *server) run(ctx context.Context, ln *listeners) error {
 	handler, err := s.api()
@@ -139,7 +130,8 @@ func (s *server) run(ctx context.Context, ln *listeners) error {
 	api := &httpd.Server{Handler: handler, Log: s.log.WithField("component", "api")}
 	switches := ofconn.NewListener(ofconn.Config{Log: s.log.WithField("component", "openflow"), TLS: ln.openFlowTLS, Metrics: s.metrics})
 	hosts := &ovsdb.Listener{Listener: ln.ovsdb, TLS: ln.ovsdbTLS, Log: s.log.WithField("component", "ovsdb")}
-	snapshots := bolt.NewSnapshotter(s.backend, bolt.SnapshotOptions{Interval: s.config.SnapshotEvery, Keep: s.config.Snapshots}, s.log.WithField("component", "store"))
+	snapshots := bolt.NewSnapshotter(s.backend, bolt.SnapshotOptions{
+		Interval: s.config.SnapshotEvery, MinGap: min(s.config.SnapshotEvery, time.Minute), Keep: s.config.Snapshots}, s.log.WithField("component", "store"))
 
 	g, ctx := errgroup.WithContext(ctx)
 	parts := map[string]func() error{
@@ -148,6 +140,7 @@ func (s *server) run(ctx context.Context, ln *listeners) error {
 		"openflow":   func() error { return switches.Serve(ctx, ln.openFlow, s.control.ServeSwitch) },
 		"ovsdb":      func() error { return hosts.Serve(ctx, s.control.ServeHost) },
 		"snapshots":  func() error { return snapshots.Run(ctx) },
+		"mend":       func() error { return s.mend(ctx) },
 		"history":    func() error { history.Follow(ctx, s.store, rev, s.events); return nil },
 		"api":        func() error { return api.Serve(ctx, ln.api) },
 	}
@@ -178,7 +171,7 @@ type listeners struct {
 	openFlowTLS, ovsdbTLS *tls.Config
 }
 
-func listen(ctx context.Context, c serverConfig) (l *listeners, err error) {
+func listen(ctx context.Context, c serverConfig, log *logrus.Entry) (l *listeners, err error) {
 	l = &listeners{}
 	defer func() {
 		if err != nil {
@@ -189,9 +182,9 @@ func listen(ctx context.Context, c serverConfig) (l *listeners, err error) {
 		if !c.tls(listener) {
 			return nil, nil
 		}
-		t, err := tlsfiles.Server(c.TLSCert, c.TLSKey, c.ClientCA)
+		t, err := c.tlsFiles(c.clientCA(listener), log.WithField("component", listener)).Server()
 		if err != nil {
-			return nil, fmt.Errorf("--tls-cert: %w", err)
+			return nil, fmt.Errorf("TLS of the %s listener: %w", listener, err)
 		}
 		return t, nil
 	}
@@ -225,6 +218,14 @@ func (l *listeners) close() {
 	}
 }
 
+// tlsFiles are the server's certificate and the authorities of its peers. That changed files cannot be
+// used is logged: connections go on with those of before, until these expire.
+func (c serverConfig) tlsFiles(ca string, log *logrus.Entry) tlsfiles.Files {
+	return tlsfiles.Files{Cert: c.TLSCert, Key: c.TLSKey, CA: ca, Failed: func(err error) {
+		log.WithError(err).Error("new TLS files cannot be used; those of before still are")
+	}}
+}
+
 func (l *listeners) openFlowPort() int { return l.openFlow.Addr().(*net.TCPAddr).Port }
 
 // newDial returns how hosts and bridges that listen are reached: "tcp:" plainly, "ssl:" with the
@@ -232,9 +233,9 @@ func (l *listeners) openFlowPort() int { return l.openFlow.Addr().(*net.TCPAddr)
 func newDial(c serverConfig, m ofconn.Metrics, log *logrus.Entry) (controller.Dial, error) {
 	var secure *tls.Config
 	if c.TLSCert != "" && c.ClientCA != "" {
-		t, err := tlsfiles.Client(c.TLSCert, c.TLSKey, c.ClientCA)
+		t, err := c.tlsFiles(c.ClientCA, log.WithField("component", "dial")).Client()
 		if err != nil {
-			return controller.Dial{}, fmt.Errorf("--tls-cert: %w", err)
+			return controller.Dial{}, fmt.Errorf("TLS to hosts that listen: %w", err)
 		}
 		secure = t
 	}
