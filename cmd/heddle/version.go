@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -39,7 +41,8 @@ func newVersionCommand() *cobra.Command {
 			case "json":
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]string{"version": b.Version, "revision": b.Revision, "go": runtime.Version()})
 			case "":
-				_, err := fmt.Fprintf(cmd.OutOrStdout(), "heddle %s %s %s\n", b.Version, b.Revision, runtime.Version())
+				line := []string{"heddle", b.Version, b.Revision, runtime.Version()}
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), strings.Join(slices.DeleteFunc(line, func(s string) bool { return s == "" }), " "))
 				return err
 			}
 			return fmt.Errorf("-o %q: only json is known", output)
