@@ -46,13 +46,17 @@ keep their flows meanwhile; when the server starts they are compared with what t
 }
 
 func listSnapshots(cmd *cobra.Command, dataDir string) error {
-	for _, path := range bolt.Snapshots(dataDir) {
+	snapshots := bolt.Snapshots(dataDir)
+	if len(snapshots) == 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "there are no snapshots in %s\n", dataDir)
+	}
+	for _, path := range snapshots {
 		info, err := bolt.Verify(path)
 		if err != nil {
 			fmt.Fprintf(cmd.OutOrStdout(), "%s\tdamaged: %v\n", path, err)
 			continue
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s\trevision %d\n", path, info.Rev)
+		fmt.Fprintf(cmd.OutOrStdout(), "%s\trevision %d of %s\n", path, info.Rev, info.Time.UTC().Format(time.RFC3339))
 	}
 	return nil
 }
