@@ -185,7 +185,10 @@ func fixed(ips ...string) Opt[[]model.FixedIP] {
 	return Val(out)
 }
 
-type addrType = netip.Addr
+type (
+	addrType = netip.Addr
+	macType  = of.MAC
+)
 
 // must is the value of a lookup that cannot fail here.
 func must[T any](v T, ok bool) T {
