@@ -138,7 +138,11 @@ func (h *host) serveBridge(ctx context.Context, name string, sw *ofconn.Session,
 		b.log.WithError(err).Error("bridge does not take us as its master; another controller leads it")
 		return
 	}
-	b.loop = reconcile.NewLoop(flowTarget{sw: sw, learn: func() map[uint16]pipeline.LearnScope { return b.current.learn }}, b.want)
+	b.loop = reconcile.NewLoop(flowTarget{
+		sw:     sw,
+		learn:  func() map[uint16]pipeline.LearnScope { return b.current.learn },
+		forgot: func(mac pipeline.MAC) { b.forgot(mac, "delete") },
+	}, b.want)
 	b.loop.Resync = h.c.cfg.Resync
 	b.loop.Report = newReporter(h, name, b.log, flowText).report
 	h.attach(b)

@@ -16,6 +16,8 @@ type flowTarget struct {
 	// learn returns which learned flows may stay. Those are the switch's own: they are neither wanted
 	// nor removed.
 	learn func() map[uint16]pipeline.LearnScope
+	// forgot is told of each learned flow that was removed; the switch does not tell us of what we do.
+	forgot func(pipeline.MAC)
 }
 
 // Actual dumps the flows that carry Heddle's cookies, without the learned ones that may stay.
@@ -45,7 +47,15 @@ func (t flowTarget) Apply(ctx context.Context, c reconcile.Change[of.Key, wire.E
 	for k := range c.Delete {
 		change.Delete = append(change.Delete, k)
 	}
-	return t.sw.Commit(ctx, change)
+	if err := t.sw.Commit(ctx, change); err != nil {
+		return err
+	}
+	for k, e := range c.Delete {
+		if mac, ok := learnedMAC(k, e); ok {
+			t.forgot(mac)
+		}
+	}
+	return nil
 }
 
 // Equal compares everything the switch gives back.
@@ -53,14 +63,18 @@ func (flowTarget) Equal(want, have wire.Entry) bool { return want == have }
 
 // mayStay reports whether a flow was learned by the switch and is within the scope of its VLAN.
 func mayStay(k of.Key, e wire.Entry, scopes map[uint16]pipeline.LearnScope) bool {
-	kind, _ := pipeline.Cause(e.Cookie)
-	if !pipeline.Ours(e.Cookie) || kind != pipeline.KindLearned {
-		return false
+	mac, ok := learnedMAC(k, e)
+	return ok && mac.Holds(scopes)
+}
+
+// learnedMAC returns what a flow says that the switch learned; ok is false for any other flow.
+func learnedMAC(k of.Key, e wire.Entry) (mac pipeline.MAC, ok bool) {
+	if kind, _ := pipeline.Cause(e.Cookie); !pipeline.Ours(e.Cookie) || kind != pipeline.KindLearned {
+		return pipeline.MAC{}, false
 	}
 	f, err := wire.Unpack(k, e)
 	if err != nil {
-		return false
+		return pipeline.MAC{}, false
 	}
-	mac, ok := pipeline.ReadLearned(f)
-	return ok && mac.Holds(scopes)
+	return pipeline.ReadLearned(f)
 }

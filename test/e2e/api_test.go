@@ -177,6 +177,22 @@ func (c *client) switchOf(host, bridge string) (string, error) {
 	return "", fmt.Errorf("bridge %s of %s is not connected", bridge, host)
 }
 
+// mac is an address in /v1/macs.
+type mac struct {
+	Source    string `json:"source"`
+	Host      string `json:"host"`
+	Bridge    string `json:"bridge"`
+	Network   string `json:"network_id"`
+	MAC       string `json:"mac"`
+	Interface string `json:"interface"`
+}
+
+// macs returns the addresses that a host learned.
+func (c *client) macs(host string) ([]mac, error) {
+	var out struct{ MACs []mac }
+	return out.MACs, c.get("/v1/macs?source=learned&host="+host, &out)
+}
+
 // loggedEvent is an entry of the event log.
 type loggedEvent struct {
 	ID   uint64          `json:"id"`

@@ -55,14 +55,6 @@ func ok(t testing.TB, err error) {
 	}
 }
 
-func must[T any](t testing.TB) func(v T, err error) T {
-	return func(v T, err error) T {
-		t.Helper()
-		ok(t, err)
-		return v
-	}
-}
-
 // wantEqual is the error of a value that is not as wanted.
 func wantEqual[T comparable](what string, got, want T) error {
 	if got != want {
