@@ -19,6 +19,8 @@ type Spec struct {
 	Needs   map[string]bool     // bridges that must be connected for the host to be whole
 	Bridges map[string]*Bridge  // by name; a bridge that is missing here is not programmed
 	Rows    map[row.Key]row.Row // of its OVSDB
+	// Namespaces are those of a gateway host, by name.
+	Namespaces map[string]Namespace
 	// Pending says, by network, what keeps the host from holding it as planned: a port number that
 	// OVS has not given yet, a bridge that is missing.
 	Pending map[model.ID]Pending
@@ -60,7 +62,7 @@ type Planner func(m *model.Model, o Observed, s *Spec) error
 
 // Plan returns the desired state of a host. An error means that nothing is known of it.
 func Plan(m *model.Model, o Observed, host string, planners ...Planner) (*Spec, error) {
-	s := &Spec{Rev: m.Rev, Host: host, Needs: map[string]bool{}, Bridges: map[string]*Bridge{}, Rows: map[row.Key]row.Row{}, Pending: map[model.ID]Pending{}}
+	s := &Spec{Rev: m.Rev, Host: host, Needs: map[string]bool{}, Bridges: map[string]*Bridge{}, Rows: map[row.Key]row.Row{}, Namespaces: map[string]Namespace{}, Pending: map[model.ID]Pending{}}
 	for _, p := range planners {
 		if err := p(m, o, s); err != nil {
 			return nil, fmt.Errorf("plan of host %s at revision %d: %w", host, m.Rev, err)

@@ -189,12 +189,12 @@ func TestNewerVersionsFilesAreRefusedWithoutTalkOfDamage(t *testing.T) {
 			return writeState(tx, s)
 		}, "its schema is 2, this version reads up to 1"},
 		"kind": {func(tx *bbolt.Tx) error {
-			b, err := tx.CreateBucket([]byte("router"))
+			b, err := tx.CreateBucket([]byte("hologram"))
 			if err != nil {
 				return err
 			}
 			return b.Put([]byte("r1"), []byte("{}"))
-		}, `record "r1" of kind "router"`},
+		}, `record "r1" of kind "hologram"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

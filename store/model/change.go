@@ -1,7 +1,6 @@
 package model
 
-// Resource is a value that a Model holds: one of *Network, *Subnet, *Port, *Host, *Plug, *LocalVLAN,
-// *Sequence.
+// Resource is a value that a Model holds.
 type Resource interface {
 	// Kind is the resource's name in the store ("network").
 	Kind() string
@@ -15,13 +14,17 @@ type Resource interface {
 // Kinds makes an empty Resource for each kind, to decode stored values into.
 func Kinds() map[string]func() Resource {
 	return map[string]func() Resource{
-		"network":  func() Resource { return new(Network) },
-		"subnet":   func() Resource { return new(Subnet) },
-		"port":     func() Resource { return new(Port) },
-		"host":     func() Resource { return new(Host) },
-		"plug":     func() Resource { return new(Plug) },
-		"vlan":     func() Resource { return new(LocalVLAN) },
-		"sequence": func() Resource { return new(Sequence) },
+		"network":        func() Resource { return new(Network) },
+		"subnet":         func() Resource { return new(Subnet) },
+		"port":           func() Resource { return new(Port) },
+		"host":           func() Resource { return new(Host) },
+		"plug":           func() Resource { return new(Plug) },
+		"vlan":           func() Resource { return new(LocalVLAN) },
+		"sequence":       func() Resource { return new(Sequence) },
+		"router":         func() Resource { return new(Router) },
+		"floatingip":     func() Resource { return new(FloatingIP) },
+		"portforwarding": func() Resource { return new(PortForwarding) },
+		"placement":      func() Resource { return new(Placement) },
 	}
 }
 
@@ -63,6 +66,14 @@ func (m *Model) Get(kind, key string) Resource {
 		return found[string, *LocalVLAN](m.VLANs, key)
 	case "sequence":
 		return found[string, *Sequence](m.Sequences, key)
+	case "router":
+		return found[ID, *Router](m.Routers, key)
+	case "floatingip":
+		return found[ID, *FloatingIP](m.FloatingIPs, key)
+	case "portforwarding":
+		return found[ID, *PortForwarding](m.Forwardings, key)
+	case "placement":
+		return found[string, *Placement](m.Placements, key)
 	}
 	return nil
 }
@@ -70,7 +81,8 @@ func (m *Model) Get(kind, key string) Resource {
 // All visits every resource, kind by kind.
 func (m *Model) All(yield func(Resource) bool) {
 	_ = each(m.Networks, yield) && each(m.Subnets, yield) && each(m.Ports, yield) &&
-		each(m.Hosts, yield) && each(m.Plugs, yield) && each(m.VLANs, yield) && each(m.Sequences, yield)
+		each(m.Hosts, yield) && each(m.Plugs, yield) && each(m.VLANs, yield) && each(m.Sequences, yield) &&
+		each(m.Routers, yield) && each(m.FloatingIPs, yield) && each(m.Forwardings, yield) && each(m.Placements, yield)
 }
 
 func found[K ~string, R Resource](t Table[K, R], key string) Resource {
@@ -103,6 +115,7 @@ func (n *Network) put(m *Model) {
 	}
 	uses, _ := m.typeUse.Get(string(n.Type))
 	m.typeUse = m.typeUse.With(string(n.Type), uses+1)
+	m.touch(n.ID)
 }
 
 func (n *Network) drop(m *Model) {
@@ -111,6 +124,7 @@ func (n *Network) drop(m *Model) {
 	m.segments = m.segments.Without(SegmentKey(n.Type, n.Physnet, n.SegmentID))
 	uses, _ := m.typeUse.Get(string(n.Type))
 	m.typeUse = m.typeUse.With(string(n.Type), uses-1)
+	m.stamps = m.stamps.Without(n.ID)
 }
 
 // Kind is "subnet".
@@ -137,7 +151,11 @@ func (p *Port) Key() string { return string(p.ID) }
 
 func (p *Port) put(m *Model) {
 	m.Ports = m.Ports.With(p.ID, p)
+	m.touch(p.Network)
 	m.portsByNetwork = m.portsByNetwork.with(string(p.Network), string(p.ID))
+	if p.DeviceID != "" {
+		m.portsByDevice = m.portsByDevice.with(p.DeviceID, string(p.ID))
+	}
 	m.tags = m.tags.With(tagKey(p.Tag), ref{p.Kind(), p.Key()})
 	m.macs = m.macs.With(MACKey(p.Network, p.MAC), p.ID)
 	for _, ip := range p.FixedIPs {
@@ -147,7 +165,9 @@ func (p *Port) put(m *Model) {
 
 func (p *Port) drop(m *Model) {
 	m.Ports = m.Ports.Without(p.ID)
+	m.touch(p.Network)
 	m.portsByNetwork = m.portsByNetwork.without(string(p.Network), string(p.ID))
+	m.portsByDevice = m.portsByDevice.without(p.DeviceID, string(p.ID))
 	m.tags = m.tags.Without(tagKey(p.Tag))
 	m.macs = m.macs.Without(MACKey(p.Network, p.MAC))
 	for _, ip := range p.FixedIPs {
@@ -175,6 +195,7 @@ func (p *Plug) put(m *Model) {
 	m.plugsByPort = m.plugsByPort.with(string(p.Port), p.Key())
 	m.plugsByHost = m.plugsByHost.with(p.Host, p.Key())
 	m.plugsByNetHost = m.plugsByNetHost.with(VLANKey(p.Host, p.Network), string(p.Port))
+	m.touch(p.Network)
 }
 
 func (p *Plug) drop(m *Model) {
@@ -182,6 +203,7 @@ func (p *Plug) drop(m *Model) {
 	m.plugsByPort = m.plugsByPort.without(string(p.Port), p.Key())
 	m.plugsByHost = m.plugsByHost.without(p.Host, p.Key())
 	m.plugsByNetHost = m.plugsByNetHost.without(VLANKey(p.Host, p.Network), string(p.Port))
+	m.touch(p.Network)
 }
 
 // Kind is "vlan".
@@ -195,6 +217,7 @@ func (v *LocalVLAN) put(m *Model) {
 	m.vlansByNetwork = m.vlansByNetwork.with(string(v.Network), v.Host)
 	m.networksByHost = m.networksByHost.with(v.Host, string(v.Network))
 	m.vlanUsers = m.vlanUsers.With(vlanUserKey(v.Host, v.VLAN), v.Network)
+	m.touch(v.Network)
 }
 
 func (v *LocalVLAN) drop(m *Model) {
@@ -202,6 +225,7 @@ func (v *LocalVLAN) drop(m *Model) {
 	m.vlansByNetwork = m.vlansByNetwork.without(string(v.Network), v.Host)
 	m.networksByHost = m.networksByHost.without(v.Host, string(v.Network))
 	m.vlanUsers = m.vlanUsers.Without(vlanUserKey(v.Host, v.VLAN))
+	m.touch(v.Network)
 }
 
 // Kind is "sequence".

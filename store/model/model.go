@@ -9,28 +9,39 @@ import (
 
 // Model is one snapshot of everything stored, with the indices that planning and checks need.
 type Model struct {
-	Rev       uint64 // the store revision this snapshot is
-	Networks  Table[ID, *Network]
-	Subnets   Table[ID, *Subnet]
-	Ports     Table[ID, *Port]
-	Hosts     Table[string, *Host]
-	Plugs     Table[string, *Plug]      // by PlugKey
-	VLANs     Table[string, *LocalVLAN] // by VLANKey
-	Sequences Table[string, *Sequence]  // by name
+	Rev         uint64 // the store revision this snapshot is
+	Networks    Table[ID, *Network]
+	Subnets     Table[ID, *Subnet]
+	Ports       Table[ID, *Port]
+	Hosts       Table[string, *Host]
+	Plugs       Table[string, *Plug]      // by PlugKey
+	VLANs       Table[string, *LocalVLAN] // by VLANKey
+	Sequences   Table[string, *Sequence]  // by name
+	Routers     Table[ID, *Router]
+	FloatingIPs Table[ID, *FloatingIP]
+	Forwardings Table[ID, *PortForwarding]
+	Placements  Table[string, *Placement] // by PlacementKey
 
-	subnetsByNetwork Index              // network id → subnet ids
-	portsByNetwork   Index              // network id → port ids
-	plugsByPort      Index              // port id → plug keys
-	plugsByHost      Index              // host → plug keys
-	plugsByNetHost   Index              // VLANKey → port ids plugged there
-	vlansByNetwork   Index              // network id → hosts
-	networksByHost   Index              // host → network ids that have a local VLAN there
-	segments         Table[string, ID]  // SegmentKey → network
-	tags             Table[string, ref] // decimal tag → network or port
-	addresses        Table[string, ID]  // AddressKey → port
-	macs             Table[string, ID]  // MACKey → port
-	vlanUsers        Table[string, ID]  // host + vlan → network
-	typeUse          Table[string, int] // network type → number of networks
+	subnetsByNetwork    Index              // network id → subnet ids
+	portsByNetwork      Index              // network id → port ids
+	portsByDevice       Index              // device id → port ids
+	floatingByRouter    Index              // router id → floating IP ids
+	floatingByTarget    Index              // port id → floating IP ids
+	forwardingsByIP     Index              // floating IP id → port forwarding ids
+	forwardingsByTarget Index              // port id → port forwarding ids
+	placementsByHost    Index              // host → placement keys
+	plugsByPort         Index              // port id → plug keys
+	plugsByHost         Index              // host → plug keys
+	plugsByNetHost      Index              // VLANKey → port ids plugged there
+	vlansByNetwork      Index              // network id → hosts
+	networksByHost      Index              // host → network ids that have a local VLAN there
+	segments            Table[string, ID]  // SegmentKey → network
+	tags                Table[string, ref] // decimal tag → network or port
+	addresses           Table[string, ID]  // AddressKey → port
+	macs                Table[string, ID]  // MACKey → port
+	vlanUsers           Table[string, ID]  // host + vlan → network
+	typeUse             Table[string, int] // network type → number of networks
+	stamps              Table[ID, *Stamp]  // network → stamp of its state
 }
 
 // PlugKey is the key of a port's plug on a host.
@@ -38,6 +49,9 @@ func PlugKey(port ID, host string) string { return string(port) + "@" + host }
 
 // VLANKey is the key of a network's local VLAN on a host.
 func VLANKey(host string, network ID) string { return host + "/" + string(network) }
+
+// PlacementKey is the key of where a service of an object is.
+func PlacementKey(service string, object ID) string { return service + "/" + string(object) }
 
 // SegmentKey is the key under which a network type's segment (VNI, GRE key, VLAN id) is unique.
 func SegmentKey(t NetworkType, physnet string, id uint32) string {
@@ -76,6 +90,36 @@ func (m *Model) PlugsAt(host string) []*Plug { return resolve(m.Plugs, m.plugsBy
 // PortsAt returns the ports of a network that are plugged on a host, by id.
 func (m *Model) PortsAt(host string, network ID) []*Port {
 	return resolve(m.Ports, m.plugsByNetHost.Of(VLANKey(host, network)))
+}
+
+// PortsOfDevice returns the ports that have a device id, by id: for a router its interfaces and gateway.
+func (m *Model) PortsOfDevice(device string) []*Port {
+	return resolve(m.Ports, m.portsByDevice.Of(device))
+}
+
+// FloatingIPsOf returns the floating IPs that a router translates, by id.
+func (m *Model) FloatingIPsOf(router ID) []*FloatingIP {
+	return resolve(m.FloatingIPs, m.floatingByRouter.Of(string(router)))
+}
+
+// FloatingIPsTo returns the floating IPs that are given to a port, by id.
+func (m *Model) FloatingIPsTo(port ID) []*FloatingIP {
+	return resolve(m.FloatingIPs, m.floatingByTarget.Of(string(port)))
+}
+
+// ForwardingsOf returns the port forwardings of a floating IP, by id.
+func (m *Model) ForwardingsOf(floatingIP ID) []*PortForwarding {
+	return resolve(m.Forwardings, m.forwardingsByIP.Of(string(floatingIP)))
+}
+
+// ForwardingsTo returns the port forwardings that lead to a port, by id.
+func (m *Model) ForwardingsTo(port ID) []*PortForwarding {
+	return resolve(m.Forwardings, m.forwardingsByTarget.Of(string(port)))
+}
+
+// PlacementsAt returns what is placed on a host, by key.
+func (m *Model) PlacementsAt(host string) []*Placement {
+	return resolve(m.Placements, m.placementsByHost.Of(host))
 }
 
 // HostsOf returns the names of the hosts that hold a network, sorted.

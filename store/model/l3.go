@@ -1,0 +1,63 @@
+package model
+
+import "net/netip"
+
+// Router forwards between its interfaces, which are ports with the router's id as device id, and, if
+// it has a gateway, to an external network. It lives in a namespace of one gateway host ([Placement]).
+type Router struct {
+	Meta
+	AdminUp bool           `json:"admin_up"`
+	Gateway *RouterGateway `json:"gateway,omitempty"` // nil: none
+	Routes  []Route        `json:"routes,omitempty"`  // extra routes
+	AZHints []string       `json:"az_hints,omitempty"`
+}
+
+// RouterGateway is a router's way to an external network.
+type RouterGateway struct {
+	Network ID   `json:"network"`
+	Port    ID   `json:"port"` // owned by network:router_gateway; its addresses are the router's outside
+	SNAT    bool `json:"snat"` // source addresses of the inside are hidden behind the first IPv4 address
+}
+
+// FloatingIP is an address of an external network that a router gives to a port.
+type FloatingIP struct {
+	Meta
+	Network ID         `json:"network"`           // external
+	Port    ID         `json:"port"`              // owned by network:floatingip; holds the address
+	IP      netip.Addr `json:"ip"`                // the address
+	Target  ID         `json:"target,omitempty"`  // port it is given to; empty: none
+	FixedIP netip.Addr `json:"fixed_ip,omitzero"` // address of that port
+	Router  ID         `json:"router,omitempty"`  // router that translates; also set by port forwardings
+	DNSName string     `json:"dns_name,omitempty"`
+}
+
+// PortForwarding gives some ports of a floating IP to a port of a network.
+type PortForwarding struct {
+	Meta
+	FloatingIP ID         `json:"floating_ip"`
+	Protocol   string     `json:"protocol"` // "tcp", "udp", "sctp", "icmp"
+	External   PortRange  `json:"external"`
+	Internal   PortRange  `json:"internal"` // as many as External
+	Target     ID         `json:"target"`   // port
+	IP         netip.Addr `json:"ip"`       // address of that port
+}
+
+// PortRange is an inclusive range of transport ports, 1 to 65535; both are 0 for protocols without.
+type PortRange struct {
+	First uint16 `json:"first"`
+	Last  uint16 `json:"last"`
+}
+
+// Placement says which gateway host a router, or the DHCP service of a network, is on.
+type Placement struct {
+	Service string `json:"service"` // "router" or "dhcp"
+	Object  ID     `json:"object"`  // router, or network
+	Host    string `json:"host"`
+	Rev     uint64 `json:"rev"` // store revision that put it there
+}
+
+// The services that are placed.
+const (
+	ServiceRouter = "router"
+	ServiceDHCP   = "dhcp"
+)
