@@ -42,7 +42,9 @@ func BenchmarkCommit(b *testing.B) {
 				b.Fatal(err)
 			}
 			port := freePort(b)
-			o.VSCtl("set-controller", "br0", fmt.Sprintf("ptcp:%d:127.0.0.1", port))
+			o.VSCtl("set-controller", "br0", fmt.Sprintf("ptcp:%d:127.0.0.1", port),
+				// The raw connection answers no echo while it waits for its turn.
+				"--", "set", "controller", "br0", "inactivity_probe=0")
 			addr := fmt.Sprintf("127.0.0.1:%d", port)
 			s := receive(b, "session", dial(b, ofconn.Dialer{Addr: addr}))
 			raw := newRawBundle(b, addr, flows)
