@@ -37,7 +37,7 @@ func (a *authority) issue(name string) tlstest.Files {
 	return a.ca.Write(a.t, dir, name)
 }
 
-// serverFlags are the flags of a server with a certificate, whose peers must have one of the same CA.
+// tlsFlags are the flags of a server with a certificate, whose peers must have one of the same CA.
 func tlsFlags(f tlstest.Files, more ...string) []string {
 	return append([]string{"--tls-cert", f.Cert, "--tls-key", f.Key, "--client-ca", f.CA}, more...)
 }
@@ -78,7 +78,14 @@ func (s *server) startWith(c *client) {
 // awaitLog waits for a line of the server's log that contains all of some texts.
 func (s *server) awaitLog(limit time.Duration, texts ...string) {
 	s.t.Helper()
+	s.awaitLogOf(limit, func() {}, texts...)
+}
+
+// awaitLogOf is awaitLog for a line that the server writes when it is asked for something.
+func (s *server) awaitLogOf(limit time.Duration, ask func(), texts ...string) {
+	s.t.Helper()
 	eventually(s.t, limit, fmt.Sprintf("a line of the log with %q", texts), func() error {
+		ask()
 		text, err := os.ReadFile(s.logFile)
 		if err != nil {
 			return err
