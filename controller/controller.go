@@ -15,6 +15,7 @@ import (
 	"github.com/heddle-sdn/heddle/apps/maclearn"
 	"github.com/heddle-sdn/heddle/controller/event"
 	"github.com/heddle-sdn/heddle/controller/of"
+	"github.com/heddle-sdn/heddle/controller/ovsdb"
 	"github.com/heddle-sdn/heddle/controller/spec"
 	"github.com/heddle-sdn/heddle/controller/status"
 	"github.com/heddle-sdn/heddle/store"
@@ -68,16 +69,17 @@ type Controller struct {
 
 	mu      sync.Mutex
 	hosts   map[string]*host
-	unknown map[of.DPID]*stranger // connected bridges that no host claims
-	changed chan struct{}         // closed when the owner of a bridge may have become known
-	run     context.Context       // of Run; hosts live in it
-	wg      sync.WaitGroup        // hosts
+	unknown map[of.DPID]*stranger     // connected bridges that no host claims
+	names   map[string]*ovsdb.Session // which machine has a host's name
+	changed chan struct{}             // closed when the owner of a bridge may have become known
+	run     context.Context           // of Run; hosts live in it
+	wg      sync.WaitGroup            // hosts
 }
 
 // New returns a controller; Run starts it.
 func New(cfg Config) *Controller {
 	return &Controller{cfg: cfg, board: newBoard(cfg.Store, cfg.Metrics), hosts: map[string]*host{},
-		unknown: map[of.DPID]*stranger{}, changed: make(chan struct{})}
+		unknown: map[of.DPID]*stranger{}, names: map[string]*ovsdb.Session{}, changed: make(chan struct{})}
 }
 
 // Run keeps every host of the model planned until ctx ends, and returns when all is stopped.

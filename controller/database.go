@@ -6,6 +6,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/heddle-sdn/heddle/controller/event"
 	"github.com/heddle-sdn/heddle/controller/ovsdb"
@@ -32,18 +33,17 @@ func (c *Controller) serveHost(ctx context.Context, s *ovsdb.Session, name strin
 	named := name != ""
 	h, err := c.join(ctx, s, name)
 	if err != nil {
-		log.WithError(err).Error("host cannot join")
+		if ctx.Err() == nil {
+			log.WithError(err).Error("host cannot join")
+		}
 		return
 	}
+	defer c.release(h.name, s)
 	d := &database{h: h, session: s, named: named}
 	d.loop = reconcile.NewLoop[row.Key, row.Row](s, d.want)
 	d.loop.Resync = c.cfg.Resync
 	d.loop.Report = newReporter(h, targetOVSDB, h.log, rowText).report
-	if err := h.open(d); err != nil {
-		c.cfg.Events.Append(h.name, event.HostRefused{Remote: s.RemoteAddr(), Cause: err.Error()})
-		log.WithError(err).Error("host refused")
-		return
-	}
+	h.open(d)
 	defer h.closed(d)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -54,25 +54,17 @@ func (c *Controller) serveHost(ctx context.Context, s *ovsdb.Session, name strin
 	wg.Wait()
 }
 
-// join waits until the host has a name, stores what it says, and returns the running host.
-func (c *Controller) join(ctx context.Context, s *ovsdb.Session, name string) (*host, error) {
-	for {
-		changed := s.Changed()
-		if id := s.Identity(); name == "" {
-			name = id.Name
-		}
-		if name != "" {
-			break
-		}
-		c.cfg.Log.WithField("remote", s.RemoteAddr()).Warn("host has no name: set external_ids:hostname or system-id in its Open_vSwitch table")
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-s.Done():
-			return nil, s.Err()
-		case <-changed:
-		}
+// join waits until the host has a name of its own, stores what it says, and returns the running host.
+// The name is the session's until release.
+func (c *Controller) join(ctx context.Context, s *ovsdb.Session, name string) (h *host, err error) {
+	if name, err = c.awaitName(ctx, s, name); err != nil {
+		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			c.release(name, s)
+		}
+	}()
 	if err := c.cfg.Facts.Said(ctx, name, said(s.Identity())); err != nil {
 		return nil, err
 	}
@@ -114,18 +106,83 @@ func (d *database) follow(ctx context.Context) {
 	}
 }
 
-// errSameName is why a host is refused: two machines that call themselves the same would take each
+// errSameName is why a host has to wait: two machines that call themselves the same would take each
 // other's place for ever.
 var errSameName = errors.New("another machine with this name is connected: give each its own external_ids:hostname")
 
-// open makes d the host's OVSDB. An older session of the same machine is closed.
-func (h *host) open(d *database) error {
-	h.mu.Lock()
-	old := h.db
-	if old != nil && old.session.Err() == nil && !sameMachine(old.session, d.session) {
-		h.mu.Unlock()
+var errNoName = errors.New("host has no name: set external_ids:hostname or system-id in its Open_vSwitch table")
+
+// claimAgain is how often a host tries to get a name that another machine holds. It is longer than a
+// machine takes to connect again, so that the holder does not lose its name by a short absence.
+const claimAgain = 30 * time.Second
+
+// awaitName waits until the host has a name that no other machine holds: the one given or, without one,
+// what it calls itself. What it waits for is told once.
+func (c *Controller) awaitName(ctx context.Context, s *ovsdb.Session, given string) (string, error) {
+	log := c.cfg.Log.WithField("remote", s.RemoteAddr())
+	var told, refused string
+	for {
+		changed := s.Changed()
+		name := given
+		if name == "" {
+			name = s.Identity().Name
+		}
+		err := errNoName
+		if name != "" {
+			err = c.claim(name, s)
+		}
+		if err == nil {
+			return name, nil
+		}
+		if err.Error() != told || name != refused {
+			told, refused = err.Error(), name
+			log.WithError(err).WithField("host", name).Error("host cannot join yet")
+			if name != "" {
+				c.cfg.Events.Append(name, event.HostRefused{Remote: s.RemoteAddr(), Cause: err.Error()})
+			}
+		}
+		again := time.NewTimer(claimAgain)
+		select {
+		case <-ctx.Done():
+			err = ctx.Err()
+		case <-s.Done():
+			err = s.Err()
+		case <-changed:
+			err = nil
+		case <-again.C:
+			err = nil
+		}
+		again.Stop()
+		if err != nil {
+			return "", err
+		}
+	}
+}
+
+// claim gives a session a host's name, unless a session of another machine has it.
+func (c *Controller) claim(name string, s *ovsdb.Session) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if holder := c.names[name]; holder != nil && holder.Err() == nil && !sameMachine(holder, s) {
 		return errSameName
 	}
+	c.names[name] = s
+	return nil
+}
+
+// release gives a name back, if the session still has it.
+func (c *Controller) release(name string, s *ovsdb.Session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.names[name] == s {
+		delete(c.names, name)
+	}
+}
+
+// open makes d the host's OVSDB. An older session of the same machine is closed.
+func (h *host) open(d *database) {
+	h.mu.Lock()
+	old := h.db
 	h.db = d
 	h.mu.Unlock()
 	if old != nil {
@@ -136,7 +193,6 @@ func (h *host) open(d *database) error {
 	h.c.board.connected(h.name, targetOVSDB, true)
 	h.c.cfg.Events.Append(h.name, event.HostUp{Remote: d.session.RemoteAddr(), OVS: id.OVSVersion, Problems: problems(id)})
 	h.log.WithField("remote", d.session.RemoteAddr()).Info("host connected")
-	return nil
 }
 
 // sameMachine reports whether two sessions can be of one machine: they give the same system-id or, if
