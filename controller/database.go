@@ -3,12 +3,15 @@ package controller
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/heddle-sdn/heddle/controller/event"
+	"github.com/heddle-sdn/heddle/controller/of"
 	"github.com/heddle-sdn/heddle/controller/ovsdb"
 	"github.com/heddle-sdn/heddle/controller/ovsdb/row"
 	"github.com/heddle-sdn/heddle/controller/reconcile"
@@ -45,6 +48,7 @@ func (c *Controller) serveHost(ctx context.Context, s *ovsdb.Session, name strin
 	d.loop.Report = newReporter(h, targetOVSDB, h.log, rowText).report
 	h.open(d)
 	defer h.closed(d)
+	c.takeOver(ctx, d)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wg sync.WaitGroup
@@ -204,6 +208,40 @@ func sameMachine(a, b *ovsdb.Session) bool {
 	x, _, _ := net.SplitHostPort(a.RemoteAddr())
 	y, _, _ := net.SplitHostPort(b.RemoteAddr())
 	return x == y
+}
+
+// takeOver takes what is this machine's from hosts of other names: it was renamed. Their sessions of its
+// bridges end, so that these connect again and find their new owner, and what was plugged there is
+// forgotten once it is known here.
+func (c *Controller) takeOver(ctx context.Context, d *database) {
+	mine := map[of.DPID]bool{}
+	for _, b := range d.session.State().Bridges {
+		mine[b.DPID] = true
+	}
+	c.mu.Lock()
+	others := slices.Collect(maps.Values(c.hosts))
+	c.mu.Unlock()
+	for _, h := range others {
+		db := h.database()
+		if h == d.h || db != nil && db.session.Err() == nil && !sameMachine(db.session, d.session) {
+			continue
+		}
+		renamed := false
+		for _, b := range h.connected() {
+			if mine[b.sw.DPID()] {
+				b.log.WithField("name", d.h.name).Info("bridge is another host's now")
+				_ = b.sw.Close()
+				renamed = true
+			}
+		}
+		if !renamed {
+			continue
+		}
+		d.h.storeFacts(ctx)
+		if err := c.cfg.Facts.Plugged(ctx, h.name, nil); err != nil && ctx.Err() == nil {
+			h.log.WithError(err).Warn("ports of a renamed host stay plugged under its old name too; delete that host")
+		}
+	}
 }
 
 func (h *host) closed(d *database) {

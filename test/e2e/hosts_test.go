@@ -173,6 +173,7 @@ func TestOrderOfEventsDoesNotMatter(t *testing.T) {
 	t.Run("interface_of_no_port_is_kept_off", func(t *testing.T) { f.in(t).testUnknownInterface(red, before) })
 	t.Run("deleted_port_is_cut_off_while_plugged", func(t *testing.T) { f.in(t).testDeletedPort(red, e) })
 	t.Run("port_that_is_down_is_cut_off", func(t *testing.T) { f.in(t).testAdminDown(red, e) })
+	t.Run("host_joins_under_another_name", func(t *testing.T) { f.in(t).testRename(red, before) })
 	t.Run("second_host_of_a_name_is_told", func(t *testing.T) { f.in(t).testSameName(before, e) })
 	t.Run("host_with_nothing_but_a_name", func(t *testing.T) { f.in(t).testBareHost() })
 }
@@ -243,6 +244,36 @@ func (f *fabric) testAdminDown(n network, witness *vm) {
 	f.active(v)
 	f.allReach(5*time.Second, v, witness)
 	ok(t, v.Delete(t.Context()))
+}
+
+// testRename gives cmp1 another name: it joins as another host, and its virtual machine is reached.
+func (f *fabric) testRename(n network, a *vm) {
+	t := f.t
+	h := f.host("cmp1")
+	onRenamed := f.vm("unbound", "cmp1", n)
+	f.active(onRenamed)
+	rename := func(name string) {
+		t.Helper()
+		f.vsctl("cmp1", "set", "Open_vSwitch", ".", "external_ids:hostname="+name)
+		ok(t, h.Leave(t.Context()))
+		ok(t, h.Join(t.Context(), "tcp:"+f.server.ovsdb))
+		f.awaitHost(name)
+	}
+	rename("cmp1-renamed")
+	f.reaches(5*time.Second, a, onRenamed.IP())
+	eventually(t, 10*time.Second, "port is on the renamed host", func() error {
+		s, err := f.api.portState(onRenamed.port.ID)
+		if err == nil && (s.Status != "ACTIVE" || s.Host != "cmp1-renamed") {
+			err = fmt.Errorf("it is %+v", s)
+		}
+		return err
+	})
+	f.allReach(5*time.Second, a, onRenamed)
+	rename("cmp1")
+	f.allReach(5*time.Second, a, onRenamed)
+	ok(t, f.api.delete("/v1/hosts/cmp1-renamed"))
+	f.active(onRenamed)
+	f.allReach(5*time.Second, a, onRenamed)
 }
 
 // testSameName lets cmp2 join as net1, which is there already: an event says so, and net1 goes on.
