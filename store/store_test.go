@@ -396,7 +396,7 @@ func TestDecodeRefusesWhatItDoesNotKnowEntirely(t *testing.T) {
 		rec  Record
 		want string
 	}{
-		"unknown_kind":  {Record{"router", "r", []byte("{}")}, "newer version"},
+		"unknown_kind":  {Record{"fishpond", "r", []byte("{}")}, "newer version"},
 		"unknown_field": {Record{"host", "a", []byte(`{"name":"a","colour":"red"}`)}, "colour"},
 		"other_key":     {Record{"host", "b", []byte(`{"name":"a"}`)}, `key "a"`},
 		"not_json":      {Record{"host", "a", []byte(`{"name":`)}, "EOF"},
@@ -408,7 +408,7 @@ func TestDecodeRefusesWhatItDoesNotKnowEntirely(t *testing.T) {
 			t.Errorf("%s: %v, want an error that says %s", name, err, c.want)
 		}
 	}
-	_, err := NewDecoder().Decode(Record{"router", "r", []byte("{}")})
+	_, err := NewDecoder().Decode(Record{"fishpond", "r", []byte("{}")})
 	if !errors.Is(err, ErrNewerVersion) {
 		t.Errorf("unknown kind is %v", err)
 	}

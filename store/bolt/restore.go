@@ -118,6 +118,7 @@ func Restore(dataDir, snapshot string, now time.Time) (restored Info, aside stri
 	}
 	path := filepath.Join(dataDir, fileName)
 	temp := path + ".restore"
+	defer os.Remove(temp) // which is not there any more if all went well
 	if err := copyFile(snapshot, temp); err != nil {
 		return restored, "", err
 	}

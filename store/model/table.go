@@ -25,6 +25,9 @@ func (t Table[K, V]) Get(k K) (V, bool) {
 	return v, ok
 }
 
+// Same reports whether two tables are one and the same; tables that merely hold equal entries are not.
+func (t Table[K, V]) Same(other Table[K, V]) bool { return t.shards == other.shards }
+
 // Len returns the number of entries.
 func (t Table[K, V]) Len() int { return t.size }
 
@@ -118,7 +121,12 @@ func (x Index) with(key, id string) Index {
 	if found {
 		return x
 	}
-	return Index{x.sets.With(key, slices.Insert(slices.Clone(ids), i, id))}
+	// One allocation of the right size: a large network's ports are many.
+	out := make([]string, len(ids)+1)
+	copy(out, ids[:i])
+	out[i] = id
+	copy(out[i+1:], ids[i:])
+	return Index{x.sets.With(key, out)}
 }
 
 func (x Index) without(key, id string) Index {
