@@ -47,7 +47,8 @@ func pools(s *model.Subnet, asked Opt[[]model.Range]) ([]model.Range, error) {
 	}
 	all := usable(s.CIDR)
 	for i, p := range asked.Value {
-		if p.First.Is4() != s.CIDR.Addr().Is4() || p.Last.Is4() != p.First.Is4() || p.First.Compare(p.Last) > 0 {
+		if p.First.Is4() != s.CIDR.Addr().Is4() || p.Last.Is4() != p.First.Is4() || p.First.Zone()+p.Last.Zone() != "" ||
+			p.First.Compare(p.Last) > 0 {
 			return nil, model.Errorf(model.Invalid, "InvalidAllocationPool",
 				"The allocation pool %s is not valid.", poolText(p))
 		}

@@ -45,6 +45,8 @@ func TestSubnetCreate(t *testing.T) {
 		"pool_with_broadcast":  {SubnetCreate{CIDR: cidr("10.9.0.0/24"), Pools: Val([]model.Range{pool("10.9.0.9", "10.9.0.255")})}, "OutOfBoundsAllocationPool: The allocation pool 10.9.0.9-10.9.0.255 spans beyond the subnet cidr 10.9.0.0/24."},
 		"pools_overlap":        {SubnetCreate{CIDR: cidr("10.9.0.0/24"), Pools: Val([]model.Range{pool("10.9.0.9", "10.9.0.20"), pool("10.9.0.20", "10.9.0.30")})}, "OverlappingAllocationPools: Found overlapping allocation pools: 10.9.0.9-10.9.0.20 10.9.0.20-10.9.0.30 for subnet 10.9.0.0/24."},
 		"pool_backwards":       {SubnetCreate{CIDR: cidr("10.9.0.0/24"), Pools: Val([]model.Range{pool("10.9.0.20", "10.9.0.9")})}, "InvalidAllocationPool: The allocation pool 10.9.0.20-10.9.0.9 is not valid."},
+		"pool_with_zone":       {SubnetCreate{CIDR: cidr("fd00::/64"), Pools: Val([]model.Range{pool("fd00::1%eth0", "fd00::2%eth0")})}, "InvalidAllocationPool: The allocation pool fd00::1%eth0-fd00::2%eth0 is not valid."},
+		"gateway_with_zone":    {SubnetCreate{CIDR: cidr("fd00::/64"), Gateway: Val(addr("fe80::1%eth0"))}, "InvalidInput: Invalid input for operation: gateway_ip 'fe80::1%eth0' does not match the ip_version '6'."},
 		"pool_version":         {SubnetCreate{CIDR: cidr("10.9.0.0/24"), Pools: Val([]model.Range{pool("fd00::1", "fd00::2")})}, "InvalidAllocationPool: The allocation pool fd00::1-fd00::2 is not valid."},
 		"dhcp_in_tiny_range":   {SubnetCreate{CIDR: cidr("10.9.0.0/31")}, "InvalidInput: Invalid input for operation: Subnet has a prefix length that is incompatible with DHCP service enabled."},
 		"multicast":            {SubnetCreate{CIDR: cidr("224.0.0.0/24")}, "InvalidInput: Invalid input for operation: Multicast IP subnet is not supported if enable_dhcp is True."},
