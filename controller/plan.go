@@ -3,6 +3,7 @@ package controller
 import (
 	"maps"
 	"reflect"
+	"slices"
 
 	"github.com/heddle-sdn/heddle/controller/of"
 	"github.com/heddle-sdn/heddle/controller/ovsdb/row"
@@ -24,6 +25,7 @@ type plan struct {
 
 // bridgePlan is what one bridge should hold.
 type bridgePlan struct {
+	parts []*spec.Part // that flows is made of
 	flows reconcile.Want[of.Key, wire.Entry]
 	learn map[uint16]pipeline.LearnScope
 	err   error // nothing is known of this bridge
@@ -44,30 +46,55 @@ func newPlan(before *plan, m *model.Model, o spec.Observed, host string, planner
 		p.bridges[name] = newBridgePlan(before.bridges[name], m.Rev, b)
 	}
 	p.rows = reconcile.Want[row.Key, row.Row]{Rev: m.Rev, Version: before.rows.Version, Objects: before.rows.Objects}
-	if !reflect.DeepEqual(s.Rows, before.rows.Objects) {
+	if !maps.EqualFunc(s.Rows, before.rows.Objects, sameRow) {
 		p.rows.Version, p.rows.Objects = before.rows.Version+1, s.Rows
 	}
 	return p
 }
 
 func newBridgePlan(before bridgePlan, rev uint64, b *spec.Bridge) bridgePlan {
-	out := bridgePlan{learn: b.Learn, err: b.Err, flows: before.flows}
+	out := bridgePlan{parts: before.parts, flows: before.flows, learn: b.Learn, err: b.Err}
 	out.flows.Rev = rev
 	if out.err != nil {
 		return out
 	}
-	entries := make(map[of.Key]wire.Entry, len(b.Flows))
-	for _, f := range b.Flows {
-		key, entry, err := wire.Pack(f)
-		if err != nil {
-			out.err = err
+	if !slices.Equal(b.Parts, before.parts) {
+		out.parts = b.Parts
+		if entries := pack(b.Parts); !maps.Equal(entries, before.flows.Objects) {
+			out.flows.Version++
+			out.flows.Objects = entries
 			return out
 		}
-		entries[key] = entry
 	}
-	if !maps.Equal(entries, before.flows.Objects) || !reflect.DeepEqual(b.Learn, before.learn) {
+	if !maps.EqualFunc(b.Learn, before.learn, sameScope) {
 		out.flows.Version++
-		out.flows.Objects = entries
 	}
 	return out
+}
+
+// pack puts the flows of all parts together.
+func pack(parts []*spec.Part) map[of.Key]wire.Entry {
+	n := 0
+	for _, p := range parts {
+		n += len(p.Keys)
+	}
+	entries := make(map[of.Key]wire.Entry, n)
+	for _, p := range parts {
+		for i, k := range p.Keys {
+			entries[k] = p.Entries[i]
+		}
+	}
+	return entries
+}
+
+func sameScope(a, b pipeline.LearnScope) bool {
+	return a.Key == b.Key && slices.Equal(a.Ports, b.Ports)
+}
+
+// sameRow is reflect.DeepEqual, and quick for the kind of row that a host has thousands of.
+func sameRow(a, b row.Row) bool {
+	if tag, is := a.(row.Tag); is {
+		return b == row.Row(tag)
+	}
+	return reflect.DeepEqual(a, b)
 }

@@ -14,24 +14,30 @@ import (
 
 // Plan is the layer-2 part of a host: its bridges, cables, tunnels, port tags, and the flows of br-int,
 // br-tun and the provider bridges.
-func Plan(m *model.Model, o spec.Observed, s *spec.Spec) error {
+func Plan(m *model.Model, o spec.Observed, s *spec.Spec) error { return plan(m, o, s, &memory{}) }
+
+func plan(m *model.Model, o spec.Observed, s *spec.Spec, mem *memory) error {
 	host, ok := m.Hosts.Get(s.Host)
 	if !ok {
 		return fmt.Errorf("host %s is not known", s.Host)
 	}
-	p := &planner{m: m, o: o, s: s, host: host, is: host.Settings()}
+	p := &planner{m: m, o: o, s: s, is: host.Settings(), mem: mem}
 	p.tunnels = p.wantedTunnels()
-	p.planRows()
-	return p.planFlows()
+	nets, err := p.planNetworks()
+	if err != nil {
+		return err
+	}
+	p.planRows(nets)
+	return p.planFlows(nets)
 }
 
 type planner struct {
 	m       *model.Model
 	o       spec.Observed
 	s       *spec.Spec
-	host    *model.Host
 	is      model.HostSettings
 	tunnels []tunnel
+	mem     *memory
 }
 
 // tunnel is a tunnel from this host to an address.
@@ -81,7 +87,7 @@ func (p *planner) tunnelTo(host string, t model.NetworkType) of.PortNo {
 // hasTunnels reports whether the host has a br-tun at all.
 func (p *planner) hasTunnels() bool { return p.is.EncapIP.IsValid() && len(p.is.EncapTypes) > 0 }
 
-func (p *planner) planRows() {
+func (p *planner) planRows(nets []*networkPlan) {
 	if p.o.Rows == nil {
 		return
 	}
@@ -100,14 +106,8 @@ func (p *planner) planRows() {
 			p.s.Want(row.Bridge{Name: br, Controllers: []string{p.o.Rows.Controller}}, a, b)
 		}
 	}
-	for _, id := range p.m.NetworksAt(p.s.Host) {
-		network, vlan := p.network(id)
-		for _, port := range p.m.PortsAt(p.s.Host, id) {
-			// A port without a wanted tag, such as one that is down, is on the dead VLAN.
-			if iface := p.iface(port.ID); network.AdminUp && port.AdminUp && p.o.Rows.Plugged[iface] == string(port.ID) {
-				p.s.Want(row.Tag{Port: iface, VLAN: vlan, IfaceID: string(port.ID)})
-			}
-		}
+	for _, n := range nets {
+		p.s.Want(n.tags...)
 	}
 }
 
@@ -127,12 +127,6 @@ func (p *planner) providerBridges() []string {
 	return out
 }
 
-func (p *planner) network(id model.ID) (*model.Network, uint16) {
-	n, _ := p.m.Networks.Get(id)
-	vlan, _ := p.m.VLAN(p.s.Host, id)
-	return n, vlan
-}
-
 // iface returns the interface of a port that is plugged on this host.
 func (p *planner) iface(port model.ID) string {
 	plug, ok := p.m.Plugs.Get(model.PlugKey(port, p.s.Host))
@@ -143,11 +137,19 @@ func (p *planner) iface(port model.ID) string {
 }
 
 // pending notes what keeps a network from being whole on this host; the first reason stays.
-func (p *planner) pending(network model.ID, reason, format string, args ...any) {
-	if _, had := p.s.Pending[network]; !had {
-		p.s.Pending[network] = spec.Pending{Reason: reason, Msg: fmt.Sprintf(format, args...)}
+func (p *planner) pending(network model.ID, why *spec.Pending) {
+	if _, had := p.s.Pending[network]; !had && why != nil {
+		p.s.Pending[network] = *why
 	}
 }
 
 // ofport returns the number of an interface on a connected bridge, 0 if it has none.
 func (p *planner) ofport(bridge, iface string) of.PortNo { return p.o.Ports[bridge][iface].No }
+
+// plugged returns the iface-id of an interface on br-int, if the OVSDB is known and it has one.
+func (p *planner) plugged(iface string) string {
+	if p.o.Rows == nil {
+		return ""
+	}
+	return p.o.Rows.Plugged[iface]
+}

@@ -75,8 +75,25 @@ func fabric() *model.Model {
 	return m
 }
 
+// large is three hosts and a number of VXLAN networks, each with two ports on two of the hosts.
+func large(networks int) *model.Model {
+	m := fabric()
+	for i := range networks {
+		network := model.ID(fmt.Sprint("n", i))
+		m = m.With(&model.Network{Meta: model.Meta{ID: network}, AdminUp: true, Type: model.TypeVXLAN, SegmentID: uint32(2000 + i), Tag: uint32(10000 + i)})
+		for j := range 2 {
+			port, host := model.ID(fmt.Sprintf("p%d-%d", i, j)), fmt.Sprintf("h%d", 1+(i+j)%3)
+			m = m.With(&model.Port{Meta: model.Meta{ID: port}, Network: network, AdminUp: true, MAC: of.MAC{0xfa, 0x16, byte(j), byte(i >> 8), byte(i), 1}, Tag: uint32(20000 + 2*i + j),
+				FixedIPs: []model.FixedIP{{Subnet: "s", IP: netip.AddrFrom4([4]byte{10, 0, 22, byte(j)})}}})
+			m = m.With(&model.Plug{Port: port, Network: network, Host: host, Iface: "tap-" + string(port), Rev: 5})
+			m = m.With(&model.LocalVLAN{Host: host, Network: network, VLAN: uint16(10 + i), Rev: 5})
+		}
+	}
+	return m
+}
+
 // observed is a host on which OVS has made everything that is planned for it.
-func observed(t *testing.T, m *model.Model, host string) spec.Observed {
+func observed(t testing.TB, m *model.Model, host string) spec.Observed {
 	t.Helper()
 	o := spec.Observed{Ports: map[string]map[string]of.Port{"br-int": {}, "br-tun": {}, "br-ex": {}},
 		Rows: &spec.Rows{Controller: "tcp:192.0.2.1:6653", Bridges: map[string]bool{"br-ex": true}, Plugged: map[string]string{"tap-stranger": "nobody"}}}
@@ -117,7 +134,7 @@ func text(s *spec.Spec) string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Bridges)) {
 		fmt.Fprintf(&b, "\n# %s\n", name)
-		for _, f := range s.Bridges[name].Flows {
+		for _, f := range s.Bridges[name].Flows() {
 			b.WriteString(f.String() + "\n")
 		}
 	}
@@ -195,7 +212,7 @@ func TestWhatIsNotKnownIsNotPlanned(t *testing.T) {
 			if unknown := s.Bridges[c.bridge].Err != nil; unknown != c.unknown {
 				t.Errorf("plan of %s: error %v, want one: %v", c.bridge, s.Bridges[c.bridge].Err, c.unknown)
 			}
-			if c.unknown && s.Bridges[c.bridge].Flows != nil {
+			if c.unknown && s.Bridges[c.bridge].Parts != nil {
 				t.Error("an unknown bridge has flows planned")
 			}
 			var reasons []string

@@ -109,7 +109,7 @@ func newServer(ctx context.Context, c serverConfig, log *logrus.Entry, openFlowP
 		return nil, errors.Join(err, s.store.Close())
 	}
 	s.control = controller.New(controller.Config{
-		Store: s.store, Facts: l2.Facts{Ops: s.ops, Store: s.store}, Planners: []spec.Planner{l2.Plan}, Events: s.events, MACs: s.macs,
+		Store: s.store, Facts: l2.Facts{Ops: s.ops, Store: s.store}, Planners: []spec.Planner{l2.NewPlanner()}, Events: s.events, MACs: s.macs,
 		Metrics: s.metrics, Log: log.WithField("component", "controller"), Generation: generation,
 		OpenFlowPort: openFlowPort, OpenFlowTLS: c.tls("openflow"), Resync: c.Resync,
 	})

@@ -66,6 +66,13 @@ func IntFlows(in IntInput) []of.Flow {
 	return b.flows
 }
 
+// Flows returns the flows that br-int has for the network alone.
+func (n IntNetwork) Flows() []of.Flow {
+	var b builder
+	n.flows(&b)
+	return b.flows
+}
+
 func (n IntNetwork) flows(b *builder) {
 	b.cookie = CookieOf(KindNetwork, n.Tag)
 	tag := []of.Action{pushVLAN, of.SetVLAN(n.VLAN)}

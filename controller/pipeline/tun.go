@@ -81,6 +81,13 @@ func TunFlows(in TunInput) []of.Flow {
 	return b.flows
 }
 
+// Flows returns the flows that br-tun has for the network alone.
+func (n TunNetwork) Flows() []of.Flow {
+	var b builder
+	n.flows(&b)
+	return b.flows
+}
+
 func (n TunNetwork) flows(b *builder) {
 	b.cookie = CookieOf(KindNetwork, n.Tag)
 	b.add(fromTunnel(n.Type), 1, match(of.TunID(uint64(n.Key))), pushVLAN, of.SetVLAN(n.VLAN), of.GotoTable{Table: LearnMAC})

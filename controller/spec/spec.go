@@ -28,7 +28,7 @@ type Spec struct {
 
 // Bridge is the desired state of one bridge.
 type Bridge struct {
-	Flows []of.Flow
+	Parts []*Part                        // all its flows
 	Learn map[uint16]pipeline.LearnScope // by local VLAN: what learned flows may stay
 	// Err says why the flows could not be planned. Such a bridge is left as it is.
 	Err error
