@@ -152,7 +152,14 @@ func (c *check) indexes() {
 	}{
 		{"subnets by network", c.m.subnetsByNetwork, fresh.subnetsByNetwork},
 		{"ports by network", c.m.portsByNetwork, fresh.portsByNetwork},
+		{"ports by device", c.m.portsByDevice, fresh.portsByDevice},
+		{"floating IPs by router", c.m.floatingByRouter, fresh.floatingByRouter},
+		{"floating IPs by target", c.m.floatingByTarget, fresh.floatingByTarget},
+		{"port forwardings by floating IP", c.m.forwardingsByIP, fresh.forwardingsByIP},
+		{"port forwardings by target", c.m.forwardingsByTarget, fresh.forwardingsByTarget},
+		{"placements by host", c.m.placementsByHost, fresh.placementsByHost},
 		{"plugs by port", c.m.plugsByPort, fresh.plugsByPort},
+		{"plugs by host", c.m.plugsByHost, fresh.plugsByHost},
 		{"ports by network and host", c.m.plugsByNetHost, fresh.plugsByNetHost},
 		{"hosts by network", c.m.vlansByNetwork, fresh.vlansByNetwork},
 		{"networks by host", c.m.networksByHost, fresh.networksByHost},
@@ -166,6 +173,9 @@ func (c *check) indexes() {
 	compare(c, "addresses", c.m.addresses, fresh.addresses)
 	compare(c, "macs", c.m.macs, fresh.macs)
 	compare(c, "local vlans", c.m.vlanUsers, fresh.vlanUsers)
+	if !slices.Equal(c.m.stamps.Sorted(), c.m.Networks.Sorted()) {
+		c.errorf("there are %d stamps for %d networks", c.m.stamps.Len(), c.m.Networks.Len())
+	}
 	for t, n := range fresh.typeUse.All() {
 		if got, _ := c.m.typeUse.Get(t); got != n {
 			c.errorf("%d networks are counted as %s, there are %d", got, t, n)

@@ -24,6 +24,7 @@ func sound() []Resource {
 		&Host{Name: "h1"},
 		&Plug{Port: "p1", Network: "n1", Host: "h1", Iface: "tap1"},
 		&LocalVLAN{Host: "h1", Network: "n1", VLAN: 1},
+		&Placement{Service: ServiceDHCP, Object: "n1", Host: "h1"},
 	}
 }
 
@@ -103,6 +104,10 @@ func TestCheckFindsIndexesThatWereNotKept(t *testing.T) {
 	for name, harm := range map[string]func(*Model){
 		"subnets by network":        func(m *Model) { m.subnetsByNetwork = Index{} },
 		"ports by network":          func(m *Model) { m.portsByNetwork = m.portsByNetwork.with("n1", "ghost") },
+		"ports by device":           func(m *Model) { m.portsByDevice = m.portsByDevice.with("d", "p1") },
+		"placements by host":        func(m *Model) { m.placementsByHost = Index{} },
+		"floating IPs by target":    func(m *Model) { m.floatingByTarget = m.floatingByTarget.with("p1", "f") },
+		"plugs by host":             func(m *Model) { m.plugsByHost = Index{} },
 		"plugs by port":             func(m *Model) { m.plugsByPort = Index{} },
 		"ports by network and host": func(m *Model) { m.plugsByNetHost = m.plugsByNetHost.with("h9/n1", "p1") },
 		"hosts by network":          func(m *Model) { m.vlansByNetwork = Index{} },
