@@ -164,7 +164,7 @@ func TestPowerCutDuringACommitLeavesTheAcknowledgedState(t *testing.T) {
 		t.Fatalf("the commit wrote no header: pages %v", changed)
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
-	for i := range 200 {
+	for i := range 100 {
 		cut := append([]byte(nil), before...)
 		if rng.IntN(2) == 0 && len(after) > len(cut) {
 			cut = append(cut, make([]byte, len(after)-len(cut))...) // the file had grown already

@@ -51,7 +51,7 @@ func TestFlippedBitsAreNoticedOrHarmless(t *testing.T) {
 	used := usedBytes(t, file)
 	dir := filepath.Join(t.TempDir(), "d")
 	rng := rand.New(rand.NewPCG(3, 4))
-	n, refused := 800, 0
+	n, refused := 400, 0
 	if testing.Short() {
 		n = 150
 	}
@@ -107,7 +107,7 @@ func TestScrambledPagesAreNoticedOrHarmless(t *testing.T) {
 	pages := usedBytes(t, file) / page
 	dir := filepath.Join(t.TempDir(), "d")
 	rng := rand.New(rand.NewPCG(5, 6))
-	for i := range 300 {
+	for i := range 200 {
 		bad := append([]byte(nil), file...)
 		a, b := rng.IntN(pages), rng.IntN(pages)
 		what := ""
