@@ -19,7 +19,7 @@ type Meta struct {
 	Tags        []string  `json:"tags,omitempty"`
 	Created     time.Time `json:"created"`
 	Updated     time.Time `json:"updated"`
-	Revision    int       `json:"revision"`          // the API's revision_number, starts at 1
+	Revision    int       `json:"revision"`          // the API's revision_number; counts from 1, of a subnet from 0
 	Rev         uint64    `json:"rev"`               // store revision of the last change
 	Request     string    `json:"request,omitempty"` // id of the API request that made the last change
 	User        string    `json:"user,omitempty"`    // who sent it
