@@ -41,7 +41,7 @@ func (o *Ops) addresses(tx *store.Tx, p *model.Port, asked Opt[[]model.FixedIP],
 
 // requested handles a list of addresses, subnets, or both.
 func (a *addressing) requested(asked []model.FixedIP) error {
-	if len(asked) > maxFixedIPs && !routerLeg(a.port.DeviceOwner) {
+	if len(asked) > maxFixedIPs && !routerLeg(a.port.DeviceOwner) && a.port.DeviceOwner != OwnerDHCP {
 		return invalid("Exceeded maximum amount of fixed ips per port")
 	}
 	if len(asked) > 0 && len(a.subnets) == 0 {
@@ -230,7 +230,7 @@ func eui64(cidr netip.Prefix, mac of.MAC) netip.Addr {
 }
 
 // addAutoAddresses gives the ports of a network their addresses in a subnet that was just made.
-func addAutoAddresses(tx *store.Tx, s *model.Subnet) error {
+func (o *Ops) addAutoAddresses(tx *store.Tx, s *model.Subnet) error {
 	for _, old := range tx.Model().PortsOf(s.Network) {
 		if routerLeg(old.DeviceOwner) {
 			continue
@@ -238,7 +238,9 @@ func addAutoAddresses(tx *store.Tx, s *model.Subnet) error {
 		p := *old
 		p.FixedIPs = append(slices.Clone(old.FixedIPs), model.FixedIP{Subnet: s.ID, IP: eui64(s.CIDR, p.MAC)})
 		tx.Stamp(&p.Meta)
-		tx.Put(&p)
+		if err := o.putPort(tx, old, &p); err != nil {
+			return err
+		}
 	}
 	return nil
 }

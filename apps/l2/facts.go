@@ -2,7 +2,6 @@ package l2
 
 import (
 	"context"
-	"maps"
 	"reflect"
 	"slices"
 
@@ -56,13 +55,14 @@ func plugChange(m *model.Model, host string, ifaces map[model.ID]string) (came, 
 			went = append(went, p.Port)
 		}
 	}
-	for _, port := range slices.Sorted(maps.Keys(ifaces)) {
+	for port, iface := range ifaces {
 		if _, ok := m.Ports.Get(port); !ok {
 			continue
 		}
-		if plug, ok := m.Plugs.Get(model.PlugKey(port, host)); !ok || plug.Iface != ifaces[port] {
+		if plug, ok := m.Plugs.Get(model.PlugKey(port, host)); !ok || plug.Iface != iface {
 			came = append(came, port)
 		}
 	}
+	slices.Sort(came)
 	return came, went
 }

@@ -10,7 +10,7 @@ import (
 // SetHostSaid records what a host says of itself, and so makes it known. To hear the same again
 // changes nothing.
 func (o *Ops) SetHostSaid(tx *store.Tx, name string, said model.HostSettings) (*model.Host, error) {
-	return changeHost(tx, name, func(h *model.Host) { h.Said = said })
+	return o.changeHost(tx, name, func(h *model.Host) { h.Said = said })
 }
 
 // PutHost records all that an operator says of a host, in place of what was said before, and so makes
@@ -19,8 +19,8 @@ func (o *Ops) PutHost(tx *store.Tx, name string, put HostPut) (*model.Host, erro
 	if err := checkSettings(put.Override); err != nil {
 		return nil, err
 	}
-	return changeHost(tx, name, func(h *model.Host) {
-		h.Override, h.OVSDB, h.OpenFlow, h.Bridges = put.Override, put.OVSDB, put.OpenFlow, put.Bridges
+	return o.changeHost(tx, name, func(h *model.Host) {
+		h.Override, h.OVSDB, h.OpenFlow, h.Bridges, h.Drained = put.Override, put.OVSDB, put.OpenFlow, put.Bridges, put.Drained
 	})
 }
 
@@ -32,7 +32,7 @@ func (o *Ops) OverrideHost(tx *store.Tx, name string, override model.HostSetting
 	if err := checkSettings(override); err != nil {
 		return nil, err
 	}
-	return changeHost(tx, name, func(h *model.Host) { h.Override = override })
+	return o.changeHost(tx, name, func(h *model.Host) { h.Override = override })
 }
 
 // DeleteHost forgets a host and what is plugged there. A host that is still connected comes back.
@@ -45,10 +45,10 @@ func (o *Ops) DeleteHost(tx *store.Tx, name string) error {
 		unplug(tx, g)
 	}
 	tx.Delete(h)
-	return nil
+	return o.hostChanged(tx, h, nil)
 }
 
-func changeHost(tx *store.Tx, name string, change func(*model.Host)) (*model.Host, error) {
+func (o *Ops) changeHost(tx *store.Tx, name string, change func(*model.Host)) (*model.Host, error) {
 	if name == "" {
 		return nil, invalid("a host needs a name")
 	}
@@ -63,7 +63,7 @@ func changeHost(tx *store.Tx, name string, change func(*model.Host)) (*model.Hos
 	}
 	h.Rev = tx.Rev()
 	tx.Put(&h)
-	return &h, nil
+	return &h, o.hostChanged(tx, old, &h)
 }
 
 // checkSettings refuses settings by which no tunnel could ever work. What a host says itself is taken

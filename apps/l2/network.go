@@ -165,11 +165,12 @@ func onlyOwnPorts(tx *store.Tx, n *model.Network) error {
 	return err
 }
 
-// noGatewayPorts refuses to make a network internal that routers have their gateway on.
+// noGatewayPorts refuses to make a network internal that routers have their gateway on, or that floating
+// IPs are of.
 func noGatewayPorts(tx *store.Tx, n *model.Network) error {
 	var gateways []string
 	for _, p := range tx.Model().PortsOf(n.ID) {
-		if p.DeviceOwner == OwnerRouterGateway {
+		if p.DeviceOwner == OwnerRouterGateway || p.DeviceOwner == OwnerFloatingIP {
 			gateways = append(gateways, string(p.ID))
 		}
 	}
@@ -189,6 +190,9 @@ func (o *Ops) DeleteNetwork(tx *store.Tx, id model.ID) error {
 	if !ok {
 		return model.NotFoundError("Network", id)
 	}
+	if err := o.networkLeaves(tx, n); err != nil {
+		return err
+	}
 	var users []string
 	for _, p := range tx.Model().PortsOf(id) {
 		if !autoDeleted(p.DeviceOwner) {
@@ -202,14 +206,18 @@ func (o *Ops) DeleteNetwork(tx *store.Tx, id model.ID) error {
 		err.Blockers = users
 		return err
 	}
-	for _, p := range tx.Model().PortsOf(id) {
-		removePort(tx, p)
-	}
+	// Its subnets go first: without them nobody makes a port that was removed anew.
+	ports := tx.Model().PortsOf(id)
 	for _, s := range tx.Model().SubnetsOf(id) {
 		tx.Delete(s)
 	}
+	for _, p := range ports {
+		if err := o.RemovePort(tx, p.ID); err != nil {
+			return err
+		}
+	}
 	tx.Delete(n)
-	return nil
+	return o.subnetsChanged(tx, id)
 }
 
 // touchNetwork raises a network's revision because something it owns has changed.
@@ -225,10 +233,10 @@ func touchNetwork(tx *store.Tx, id model.ID) {
 
 // Device owners with a meaning here (neutron-lib's names; a client may set others).
 const (
-	OwnerDHCP            = "network:dhcp"
-	OwnerRouterInterface = "network:router_interface"
-	OwnerRouterGateway   = "network:router_gateway"
-	OwnerFloatingIP      = "network:floatingip"
+	OwnerDHCP            = model.OwnerDHCP
+	OwnerRouterInterface = model.OwnerRouterInterface
+	OwnerRouterGateway   = model.OwnerRouterGateway
+	OwnerFloatingIP      = model.OwnerFloatingIP
 
 	ownerDistributed       = "network:distributed"
 	ownerFIPAgentGateway   = "network:floatingip_agent_gateway"

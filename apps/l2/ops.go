@@ -46,7 +46,10 @@ type Physnet struct {
 // store transaction and changes nothing but through it; a method that returns an error may have put
 // part of its changes, so the transaction must fail with it. Errors that a caller caused are
 // [*model.Error].
-type Ops struct{ cfg Config }
+type Ops struct {
+	cfg       Config
+	followers []Follower
+}
 
 // New returns transactions under a configuration, or what is wrong with it.
 func New(cfg Config) (*Ops, error) {
@@ -65,7 +68,7 @@ func New(cfg Config) (*Ops, error) {
 	if err := cfg.check(); err != nil {
 		return nil, fmt.Errorf("network settings: %w", err)
 	}
-	return &Ops{cfg}, nil
+	return &Ops{cfg: cfg}, nil
 }
 
 func (c *Config) check() error {

@@ -12,8 +12,39 @@ import (
 
 const maxAddressPairs = 10
 
-// CreatePort makes a port and chooses its MAC and addresses where the request leaves them open.
+// CreatePort makes a port on a user's behalf and chooses its MAC and addresses where the request leaves
+// them open.
 func (o *Ops) CreatePort(tx *store.Tx, req PortCreate) (*model.Port, error) {
+	p, err := o.newPort(tx, req)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.mayChangePort(tx, nil, p); err != nil {
+		return nil, err
+	}
+	return p, o.putPort(tx, nil, p)
+}
+
+// AddPort is CreatePort on behalf of the object that the port belongs to.
+func (o *Ops) AddPort(tx *store.Tx, req PortCreate) (*model.Port, error) {
+	p, err := o.newPort(tx, req)
+	if err != nil {
+		return nil, err
+	}
+	return p, o.putPort(tx, nil, p)
+}
+
+// putPort stores a new or changed port.
+func (o *Ops) putPort(tx *store.Tx, before, p *model.Port) error {
+	tx.Put(p)
+	if before == nil {
+		return nil
+	}
+	return o.portChanged(tx, before, p)
+}
+
+// newPort makes a port that is not stored yet.
+func (o *Ops) newPort(tx *store.Tx, req PortCreate) (*model.Port, error) {
 	n, ok := tx.Model().Networks.Get(req.Network)
 	if !ok {
 		return nil, model.NotFoundError("Network", req.Network)
@@ -55,36 +86,55 @@ func (o *Ops) CreatePort(tx *store.Tx, req PortCreate) (*model.Port, error) {
 		return nil, err
 	}
 	tx.StampNew(&p.Meta)
-	tx.Put(p)
 	return p, nil
 }
 
-// UpdatePort changes a port. A request that changes nothing leaves its revision alone.
+// UpdatePort changes a port on a user's behalf. A request that changes nothing leaves its revision alone.
 func (o *Ops) UpdatePort(tx *store.Tx, id model.ID, req PortUpdate) (*model.Port, error) {
+	old, p, err := o.changedPort(tx, id, req)
+	if err != nil || p == old {
+		return p, err
+	}
+	if err := o.mayChangePort(tx, old, p); err != nil {
+		return nil, err
+	}
+	return p, o.putPort(tx, old, p)
+}
+
+// ChangePort is UpdatePort on behalf of the object that the port belongs to.
+func (o *Ops) ChangePort(tx *store.Tx, id model.ID, req PortUpdate) (*model.Port, error) {
+	old, p, err := o.changedPort(tx, id, req)
+	if err != nil || p == old {
+		return p, err
+	}
+	return p, o.putPort(tx, old, p)
+}
+
+// changedPort returns a port and what a request makes of it, which is not stored yet; both are the same
+// if it changes nothing.
+func (o *Ops) changedPort(tx *store.Tx, id model.ID, req PortUpdate) (old, changed *model.Port, err error) {
 	old, ok := tx.Model().Ports.Get(id)
 	if !ok {
-		return nil, model.NotFoundError("Port", id)
+		return nil, nil, model.NotFoundError("Port", id)
 	}
 	p := *old
 	req.applyPlain(&p)
 	if err := o.updateAddresses(tx, &p, old, req); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if req.AddressPairs.Given {
-		var err error
 		if p.AddressPairs, err = addressPairs(&p, req.AddressPairs.Value); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	if err := checkSecurity(&p, req.SecurityGroups.Given); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if reflect.DeepEqual(&p, old) {
-		return old, nil
+		return old, old, nil
 	}
 	tx.Stamp(&p.Meta)
-	tx.Put(&p)
-	return &p, nil
+	return old, &p, nil
 }
 
 // applyPlain copies the attributes that concern nothing else.
@@ -239,20 +289,25 @@ func (o *Ops) DeletePort(tx *store.Tx, id model.ID) error {
 		return model.Errorf(model.InUse, "ServicePortInUse",
 			"Port %s cannot be deleted directly via the port API: has device owner %s.", id, p.DeviceOwner)
 	}
-	removePort(tx, p)
-	return nil
+	if err := o.mayChangePort(tx, p, nil); err != nil {
+		return err
+	}
+	return o.removePort(tx, p)
 }
 
 // RemovePort removes a port on behalf of the object that it belongs to; a missing one is no error.
-func (o *Ops) RemovePort(tx *store.Tx, id model.ID) {
-	if p, ok := tx.Model().Ports.Get(id); ok {
-		removePort(tx, p)
+func (o *Ops) RemovePort(tx *store.Tx, id model.ID) error {
+	p, ok := tx.Model().Ports.Get(id)
+	if !ok {
+		return nil
 	}
+	return o.removePort(tx, p)
 }
 
-func removePort(tx *store.Tx, p *model.Port) {
+func (o *Ops) removePort(tx *store.Tx, p *model.Port) error {
 	for _, g := range tx.Model().PlugsOf(p.ID) {
 		unplug(tx, g)
 	}
 	tx.Delete(p)
+	return o.portChanged(tx, p, nil)
 }

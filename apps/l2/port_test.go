@@ -1,6 +1,7 @@
 package l2
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -373,7 +374,9 @@ func TestPortDelete(t *testing.T) {
 	if w.m.Plugs.Len() != 0 || w.m.VLANs.Len() != 0 {
 		t.Errorf("%d plugs and %d vlans are left", w.m.Plugs.Len(), w.m.VLANs.Len())
 	}
-	w.must(w.try(func(tx *store.Tx) error { w.ops.RemovePort(tx, leg.ID); w.ops.RemovePort(tx, "nowhere"); return nil }))
+	w.must(w.try(func(tx *store.Tx) error {
+		return errors.Join(w.ops.RemovePort(tx, leg.ID), w.ops.RemovePort(tx, "nowhere"))
+	}))
 	if _, ok := w.m.Ports.Get(leg.ID); ok {
 		t.Error("the router could not remove its leg")
 	}

@@ -150,4 +150,5 @@ type HostPut struct {
 	OVSDB    string             // manager to dial, "tcp:10.0.0.3:6640"
 	OpenFlow map[string]string  // bridges to dial
 	Bridges  map[string]of.DPID // datapath ids of a host without OVSDB
+	Drained  bool               // nothing new is to be placed there
 }

@@ -64,9 +64,11 @@ func (o *Ops) CreateSubnet(tx *store.Tx, req SubnetCreate) (*model.Subnet, error
 	tx.Put(s)
 	touchNetwork(tx, s.Network)
 	if autoAddress(s) {
-		return s, addAutoAddresses(tx, s)
+		if err := o.addAutoAddresses(tx, s); err != nil {
+			return nil, err
+		}
 	}
-	return s, nil
+	return s, o.subnetsChanged(tx, s.Network)
 }
 
 // UpdateSubnet changes a subnet. A request that changes nothing leaves its revision alone.
@@ -105,7 +107,7 @@ func (o *Ops) UpdateSubnet(tx *store.Tx, id model.ID, req SubnetUpdate) (*model.
 	tx.Stamp(&s.Meta)
 	tx.Put(&s)
 	touchNetwork(tx, s.Network)
-	return &s, nil
+	return &s, o.subnetsChanged(tx, s.Network)
 }
 
 // DeleteSubnet removes a subnet that no port needs. Ports that Heddle made, and addresses that followed
@@ -136,11 +138,13 @@ func (o *Ops) DeleteSubnet(tx *store.Tx, id model.ID) error {
 		p := *old
 		p.FixedIPs = without(p.FixedIPs, id)
 		tx.Stamp(&p.Meta)
-		tx.Put(&p)
+		if err := o.putPort(tx, old, &p); err != nil {
+			return err
+		}
 	}
 	tx.Delete(s)
 	touchNetwork(tx, s.Network)
-	return nil
+	return o.subnetsChanged(tx, s.Network)
 }
 
 func hasSubnet(p *model.Port, subnet model.ID) bool {

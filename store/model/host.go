@@ -17,7 +17,9 @@ type Host struct {
 	OpenFlow map[string]string `json:"openflow,omitempty"`
 	// Bridges ties datapath ids to bridge names for hosts without OVSDB.
 	Bridges map[string]of.DPID `json:"bridges,omitempty"`
-	Rev     uint64             `json:"rev"` // store revision of the last change
+	// Drained keeps new routers and DHCP servers off a gateway host; what is there stays until it is moved.
+	Drained bool   `json:"drained,omitempty"`
+	Rev     uint64 `json:"rev"` // store revision of the last change
 }
 
 // HostSettings are the facts of a host that the fabric is planned from. A zero field is unset.
@@ -50,6 +52,9 @@ func (h *Host) Settings() HostSettings {
 	}
 	return s
 }
+
+// IsGateway reports whether routers and DHCP servers may run on the host.
+func (s HostSettings) IsGateway() bool { return s.Gateway != nil && *s.Gateway }
 
 // Speaks reports whether the host has a tunnel end point for the type.
 func (s HostSettings) Speaks(t NetworkType) bool {

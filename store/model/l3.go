@@ -1,6 +1,9 @@
 package model
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // Router forwards between its interfaces, which are ports with the router's id as device id, and, if
 // it has a gateway, to an external network. It lives in a namespace of one gateway host ([Placement]).
@@ -22,13 +25,14 @@ type RouterGateway struct {
 // FloatingIP is an address of an external network that a router gives to a port.
 type FloatingIP struct {
 	Meta
-	Network ID         `json:"network"`           // external
-	Port    ID         `json:"port"`              // owned by network:floatingip; holds the address
-	IP      netip.Addr `json:"ip"`                // the address
-	Target  ID         `json:"target,omitempty"`  // port it is given to; empty: none
-	FixedIP netip.Addr `json:"fixed_ip,omitzero"` // address of that port
-	Router  ID         `json:"router,omitempty"`  // router that translates; also set by port forwardings
-	DNSName string     `json:"dns_name,omitempty"`
+	Network   ID         `json:"network"`           // external
+	Port      ID         `json:"port"`              // owned by network:floatingip; holds the address
+	IP        netip.Addr `json:"ip"`                // the address
+	Target    ID         `json:"target,omitempty"`  // port it is given to; empty: none
+	FixedIP   netip.Addr `json:"fixed_ip,omitzero"` // address of that port
+	Router    ID         `json:"router,omitempty"`  // router that translates; also set by port forwardings
+	DNSName   string     `json:"dns_name,omitempty"`
+	DNSDomain string     `json:"dns_domain,omitempty"`
 }
 
 // PortForwarding gives some ports of a floating IP to a port of a network.
@@ -61,3 +65,65 @@ const (
 	ServiceRouter = "router"
 	ServiceDHCP   = "dhcp"
 )
+
+// Device owners of the ports that belong to objects (neutron-lib's names).
+const (
+	OwnerDHCP            = "network:dhcp"
+	OwnerRouterInterface = "network:router_interface"
+	OwnerRouterGateway   = "network:router_gateway"
+	OwnerFloatingIP      = "network:floatingip"
+)
+
+// InterfacesOf returns the ports by which a router is on networks, without its gateway, by id.
+func (m *Model) InterfacesOf(router ID) []*Port {
+	var out []*Port
+	for _, p := range m.PortsOfDevice(string(router)) {
+		if p.DeviceOwner == OwnerRouterInterface {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// ServesDHCP reports whether hosts get something of the subnet by DHCP: an address, or only the settings
+// beside one. Of an IPv6 subnet without address mode, or with SLAAC, routers tell (RFC 4862).
+func (s *Subnet) ServesDHCP() bool {
+	return s.EnableDHCP && (s.IPVersion == 4 || s.AddressMode == "dhcpv6-stateful" || s.AddressMode == "dhcpv6-stateless")
+}
+
+// NeedsPlace reports whether a service of an object has to run somewhere: a router that has an interface
+// or a gateway, the DHCP of a network with a subnet that is served.
+func (m *Model) NeedsPlace(service string, object ID) bool {
+	switch service {
+	case ServiceRouter:
+		r, ok := m.Routers.Get(object)
+		return ok && (r.Gateway != nil || len(m.InterfacesOf(object)) > 0)
+	case ServiceDHCP:
+		for _, s := range m.SubnetsOf(object) {
+			if s.ServesDHCP() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// HostOfService returns the host that a service of an object is placed on, empty if it is on none.
+func (m *Model) HostOfService(service string, object ID) string {
+	if p, ok := m.Placements.Get(PlacementKey(service, object)); ok {
+		return p.Host
+	}
+	return ""
+}
+
+// PlacedAt returns the objects that have a service placed on a host, by id.
+func (m *Model) PlacedAt(host, service string) []ID {
+	keys := m.placementsByHost.Of(host)
+	first, _ := slices.BinarySearch(keys, service+"/")
+	last, _ := slices.BinarySearch(keys, service+"0") // '0' comes after '/'
+	out := make([]ID, 0, last-first)
+	for _, k := range keys[first:last] {
+		out = append(out, ID(k[len(service)+1:]))
+	}
+	return out
+}
