@@ -1,0 +1,155 @@
+// Package placement chooses the gateway host that a router, or the DHCP server of a network, runs on.
+// The choice is made inside the transaction that makes it necessary and stored; plans only read it.
+//
+// A service stays where it is until its host leaves or somebody moves it: every move interrupts it.
+// With no gateway host at all it has no place, and gets one when the first joins.
+package placement
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/heddle-sdn/heddle/store"
+	"github.com/heddle-sdn/heddle/store/model"
+)
+
+// reservedDevice is the device id of a DHCP port whose server is on no host (Neutron's name).
+const reservedDevice = "reserved_dhcp_port"
+
+// DHCPDevice is the device id of the DHCP port of a network whose server is on a host, empty for none.
+func DHCPDevice(network model.ID, host string) string {
+	if host == "" {
+		return reservedDevice
+	}
+	name, _, _ := strings.Cut(host, ".")
+	return "dhcp" + uuid.NewSHA1(uuid.NameSpaceDNS, []byte(name)).String() + "-" + string(network)
+}
+
+// Affected reports whether a change of a host may give a place to what has none, or take it from what has:
+// who depends on places settles all of them then. A host that is only drained keeps what it has.
+func Affected(before, after *model.Host) bool {
+	return gateway(before) != gateway(after) || takes(before) != takes(after)
+}
+
+// gateway reports whether a host may run services, takes whether it may be given new ones.
+func gateway(h *model.Host) bool { return h != nil && h.Settings().IsGateway() }
+func takes(h *model.Host) bool   { return gateway(h) && !h.Drained }
+
+// Place returns the host that a service of an object would best be put on, wherever it is now: of the
+// gateway hosts that are not drained the one with the fewest services of this kind, then the fewest at
+// all, then the first by name. It is false if there is no such host.
+func Place(m *model.Model, service string, object model.ID) (host string, ok bool) {
+	type load struct{ same, all int }
+	var least load
+	for name, h := range m.Hosts.All() {
+		if !takes(h) {
+			continue
+		}
+		var l load
+		for _, s := range []string{model.ServiceRouter, model.ServiceDHCP} {
+			n := len(m.PlacedAt(name, s))
+			if s == service {
+				if m.HostOfService(service, object) == name {
+					n-- // it does not count against the host that it is on
+				}
+				l.same = n
+			}
+			l.all += n
+		}
+		better := l.same < least.same || l.same == least.same && (l.all < least.all || l.all == least.all && name < host)
+		if !ok || better {
+			host, least, ok = name, l, true
+		}
+	}
+	return host, ok
+}
+
+// Home returns where a service of an object is or, if it is nowhere, where [Settle] would put it; empty
+// if there is no gateway host for it.
+func Home(m *model.Model, service string, object model.ID) string {
+	if host := m.HostOfService(service, object); host != "" {
+		if h, ok := m.Hosts.Get(host); ok && gateway(h) {
+			return host
+		}
+	}
+	host, _ := Place(m, service, object)
+	return host
+}
+
+// Settle gives a service of an object a place if it needs one and has none, takes it away if it needs it
+// no more, and binds the object's ports to it.
+func Settle(tx *store.Tx, service string, object model.ID) {
+	host := ""
+	if tx.Model().NeedsPlace(service, object) {
+		host = Home(tx.Model(), service, object)
+	}
+	put(tx, service, object, host)
+}
+
+// Move puts a service of an object on a host, which must be a gateway host but may be drained. It is
+// refused for a service that needs no place.
+func Move(tx *store.Tx, service string, object model.ID, host string) error {
+	h, ok := tx.Model().Hosts.Get(host)
+	switch {
+	case !ok:
+		return model.NotFoundError("Host", model.ID(host))
+	case !gateway(h):
+		return model.Errorf(model.Conflict, "HostNoGateway", "Host %s is no gateway host.", host)
+	case !tx.Model().NeedsPlace(service, object):
+		return model.Errorf(model.NotFound, "PlacementNotFound", "There is no %s of %s that needs a host.", service, object)
+	}
+	put(tx, service, object, host)
+	return nil
+}
+
+// put stores where a service is, and binds its ports to the host.
+func put(tx *store.Tx, service string, object model.ID, host string) {
+	old, placed := tx.Model().Placements.Get(model.PlacementKey(service, object))
+	switch {
+	case host == "" && placed:
+		tx.Delete(old)
+	case host != "" && (!placed || old.Host != host):
+		tx.Put(&model.Placement{Service: service, Object: object, Host: host, Rev: tx.Rev()})
+	}
+	for _, old := range portsOf(tx.Model(), service, object) {
+		p := *old
+		p.BindingHost = host
+		if service == model.ServiceDHCP {
+			p.DeviceID = DHCPDevice(object, host)
+		}
+		if p.BindingHost != old.BindingHost || p.DeviceID != old.DeviceID {
+			tx.Stamp(&p.Meta)
+			tx.Put(&p)
+		}
+	}
+}
+
+// portsOf returns the ports of a service, which are plugged in where it runs.
+func portsOf(m *model.Model, service string, object model.ID) []*model.Port {
+	if service == model.ServiceDHCP {
+		if p := DHCPPort(m, object); p != nil {
+			return []*model.Port{p}
+		}
+		return nil
+	}
+	return slices.DeleteFunc(m.PortsOfDevice(string(object)), func(p *model.Port) bool {
+		return p.DeviceOwner != model.OwnerRouterInterface && p.DeviceOwner != model.OwnerRouterGateway
+	})
+}
+
+// DHCPPort returns the port of a network's DHCP server, or nil. A port that a user made for a server of
+// his own has another device id.
+func DHCPPort(m *model.Model, network model.ID) *model.Port {
+	for _, p := range m.PortsOf(network) {
+		if p.DeviceOwner == model.OwnerDHCP && ourDevice(p.DeviceID, network) {
+			return p
+		}
+	}
+	return nil
+}
+
+func ourDevice(device string, network model.ID) bool {
+	return device == reservedDevice || strings.HasPrefix(device, "dhcp") && strings.HasSuffix(device, "-"+string(network))
+}
