@@ -46,24 +46,20 @@ func (h *host) wake() {
 	}
 }
 
-// run plans whenever something changed, until ctx ends. After a plan it rests as long as the plan
-// took: under a flood of changes planning takes at most half of one core, and no change waits for
-// more than one rest.
+// run plans whenever something changed, until ctx ends. Under a flood of changes a host is planned for
+// at most a ninth of the time, each time for all that changed meanwhile; a few changes are not held up.
 func (h *host) run(ctx context.Context) {
-	rest := time.NewTimer(0)
-	defer rest.Stop()
+	pace := reconcile.Pace{Rest: 8, Burst: 200 * time.Millisecond}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-h.kick:
 		}
-		select {
-		case <-ctx.Done():
+		if pace.Wait(ctx) != nil {
 			return
-		case <-rest.C:
 		}
-		rest.Reset(h.replan(ctx))
+		pace.Worked(h.replan(ctx))
 	}
 }
 
@@ -102,13 +98,9 @@ func (h *host) storeFacts(ctx context.Context) {
 func (h *host) plugged(m *model.Model) (ifaces map[model.ID]string, known bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	ifaces = map[model.ID]string{}
 	if h.db != nil {
-		for _, p := range h.db.session.State().Plugged(row.IntBridge) {
-			ifaces[model.ID(p.IfaceID)] = p.Interface
-		}
 		// An ended session's state may be of before its end.
-		return ifaces, h.db.session.Err() == nil
+		return h.db.look().ifaces, h.db.session.Err() == nil
 	}
 	is, ok := m.Hosts.Get(h.name)
 	b := h.bridges[row.IntBridge]
@@ -116,6 +108,7 @@ func (h *host) plugged(m *model.Model) (ifaces map[model.ID]string, known bool) 
 		return nil, false
 	}
 	ports := b.sw.Ports()
+	ifaces = map[model.ID]string{}
 	for id := range m.Ports.All() {
 		if name := tapName(id); ports[name].No != 0 {
 			ifaces[id] = name
@@ -128,6 +121,7 @@ func (h *host) plugged(m *model.Model) (ifaces map[model.ID]string, known bool) 
 // that tells which port an interface is of.
 func tapName(port model.ID) string { return "tap" + string(port[:min(11, len(port))]) }
 
+// observe returns what is known of the host beside the model.
 func (h *host) observe() spec.Observed {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -136,7 +130,7 @@ func (h *host) observe() spec.Observed {
 		o.Ports[name] = b.sw.Ports()
 	}
 	if h.db != nil {
-		o.Rows = h.db.observe()
+		o.Rows = h.db.look().rows
 	}
 	return o
 }
@@ -182,21 +176,36 @@ type database struct {
 	// read says that the OVSDB changed and has to be compared anew, once a plan knows of the change:
 	// against an older plan, a port that was just plugged would look like one that nobody wants.
 	read atomic.Bool
+
+	seen sight // newest; under the host's mu
+}
+
+// sight is what one state of an OVSDB says, in the forms that planning needs.
+type sight struct {
+	state  *ovsdb.State
+	rows   *spec.Rows
+	ifaces map[model.ID]string // interfaces on br-int, by port
 }
 
 var errNoPlan = errors.New("the host is not planned yet")
 
-// observe tells the planners what the OVSDB says.
-func (d *database) observe() *spec.Rows {
+// look returns what the OVSDB says now. The host's mu is held.
+func (d *database) look() sight {
 	state := d.session.State()
-	rows := &spec.Rows{Controller: d.h.c.openFlowTarget(d.session), Bridges: map[string]bool{}, Plugged: map[string]string{}}
+	if d.seen.state == state {
+		return d.seen
+	}
+	plugs := state.Plugged(row.IntBridge)
+	d.seen = sight{state: state, ifaces: make(map[model.ID]string, len(plugs)),
+		rows: &spec.Rows{Controller: d.h.c.openFlowTarget(d.session), Bridges: map[string]bool{}, Plugged: make(map[string]string, len(plugs))}}
 	for _, b := range state.Bridges {
-		rows.Bridges[b.Name] = true
+		d.seen.rows.Bridges[b.Name] = true
 	}
-	for _, p := range state.Plugged(row.IntBridge) {
-		rows.Plugged[p.Interface] = p.IfaceID
+	for _, p := range plugs {
+		d.seen.rows.Plugged[p.Interface] = p.IfaceID
+		d.seen.ifaces[model.ID(p.IfaceID)] = p.Interface
 	}
-	return rows
+	return d.seen
 }
 
 // want returns the rows of the newest plan. A plan made without the OVSDB has none, and is no plan

@@ -15,6 +15,9 @@ type Loop[K comparable, V any] struct {
 	Resync time.Duration
 	// Timeout bounds one pass; 0 is no bound.
 	Timeout time.Duration
+	// Pace spaces passes that read the target. The default is to read at most a quarter of the time, but
+	// for a burst of 100 ms.
+	Pace Pace
 	// Backoff returns the wait before attempt n (1, 2, …) after a pass failed.
 	Backoff func(attempt int) time.Duration
 	// Report is told of every pass, in order, from the goroutine of Run.
@@ -26,7 +29,7 @@ type Loop[K comparable, V any] struct {
 
 // NewLoop returns a loop for a target; the caller sets the other fields.
 func NewLoop[K comparable, V any](t Target[K, V], desired func() (Want[K, V], error)) *Loop[K, V] {
-	return &Loop[K, V]{Target: t, Desired: desired, Backoff: Exponential(100*time.Millisecond, 10*time.Second),
+	return &Loop[K, V]{Target: t, Desired: desired, Pace: Pace{Rest: 3, Burst: 300 * time.Millisecond}, Backoff: Exponential(100*time.Millisecond, 10*time.Second),
 		Report: func(Result[K, V]) {}, kick: make(chan struct{}, 1)}
 }
 
@@ -62,6 +65,9 @@ func (l *Loop[K, V]) Run(ctx context.Context) error {
 			return ctx.Err()
 		}
 		l.Report(r)
+		if r.Checked {
+			l.Pace.Worked(r.Duration)
+		}
 		if r.Err != nil {
 			attempt++
 			retry.Reset(l.Backoff(attempt))
@@ -79,6 +85,9 @@ func (l *Loop[K, V]) Run(ctx context.Context) error {
 		case <-retry.C:
 		case <-resync.C:
 			mustRead = true
+		}
+		if err := l.Pace.Wait(ctx); err != nil {
+			return err
 		}
 	}
 }
