@@ -99,11 +99,11 @@ func loadServerConfig(flags *pflag.FlagSet, environ []string) (serverConfig, err
 			return c, err
 		}
 	}
+	if err := checkEnv(environ); err != nil {
+		return c, err
+	}
 	if err := k.Load(env.Provider(".", env.Opt{Prefix: envPrefix, EnvironFunc: func() []string { return environ }, TransformFunc: envSetting(flags)}), nil); err != nil {
 		return c, fmt.Errorf("read settings from the environment: %w", err)
-	}
-	if err := unknownEnv(flags, environ); err != nil {
-		return c, err
 	}
 	if err := k.Load(posflag.Provider(flags, ".", k), nil); err != nil {
 		return c, fmt.Errorf("read settings from flags: %w", err)
@@ -144,7 +144,7 @@ func envSetting(flags *pflag.FlagSet) func(key, value string) (string, any) {
 			return "", nil
 		}
 		if f.Value.Type() == "stringSlice" {
-			return name, strings.Split(value, ",")
+			return name, strings.FieldsFunc(value, func(r rune) bool { return r == ',' })
 		}
 		return name, value
 	}
@@ -154,11 +154,21 @@ func settingOf(variable string) string {
 	return strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(variable, envPrefix), "_", "-"))
 }
 
-func unknownEnv(flags *pflag.FlagSet, environ []string) error {
+// checkEnv refuses variables that are no setting, and values that the flag of their name would refuse.
+func checkEnv(environ []string) error {
+	flags := pflag.NewFlagSet("environment", pflag.ContinueOnError)
+	serverFlags(flags)
 	for _, e := range environ {
-		name, _, _ := strings.Cut(e, "=")
-		if strings.HasPrefix(name, envPrefix) && flags.Lookup(settingOf(name)) == nil {
+		name, value, _ := strings.Cut(e, "=")
+		if !strings.HasPrefix(name, envPrefix) {
+			continue
+		}
+		f := flags.Lookup(settingOf(name))
+		if f == nil {
 			return fmt.Errorf("environment variable %s is no setting: heddle server --help lists them", name)
+		}
+		if err := f.Value.Set(value); err != nil {
+			return fmt.Errorf("environment variable %s: %w", e, err)
 		}
 	}
 	return nil
@@ -175,6 +185,11 @@ func lookupEnv(environ []string, name string) string {
 
 // check refuses settings that contradict each other or would open more than was meant.
 func (c serverConfig) check() error {
+	for flag, address := range map[string]string{"--listen-api": c.ListenAPI, "--listen-openflow": c.ListenOpenFlow, "--listen-ovsdb": c.ListenOVSDB} {
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			return fmt.Errorf("%s %q is not HOST:PORT or :PORT", flag, address)
+		}
+	}
 	switch c.Auth {
 	case "noauth":
 		if !c.RemoteNoAuth && !loopback(c.ListenAPI) {

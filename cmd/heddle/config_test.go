@@ -48,16 +48,22 @@ func TestWrongSettingsSayWhatAndWhere(t *testing.T) {
 		args    []string
 		want    []string
 	}{
-		"unknown_key_in_file":      {file: "data-dir: /x\ndata-dri: /y\n", want: []string{"heddle.yaml", "[2:1]", "data-dri"}},
-		"wrong_type_in_file":       {file: "underlay-mtu: many\n", want: []string{"heddle.yaml", "[1:"}},
-		"file_is_missing":          {args: []string{"--config", "/nonexistent/heddle.yaml"}, want: []string{"/nonexistent/heddle.yaml"}},
-		"unknown_variable":         {environ: []string{"HEDDLE_DATADIR=/x"}, want: []string{"HEDDLE_DATADIR"}},
-		"noauth_for_all_the_world": {args: []string{"--listen-api", "0.0.0.0:9696"}, want: []string{"noauth", "--allow-remote-noauth"}},
-		"noauth_on_a_host_name":    {args: []string{"--listen-api", "controller:9696"}, want: []string{"noauth"}},
-		"tokens_without_a_file":    {args: []string{"--auth", "tokens"}, want: []string{"--token-file"}},
-		"unknown_auth":             {args: []string{"--auth", "maybe"}, want: []string{`"maybe"`}},
-		"certificate_without_key":  {args: []string{"--tls-cert", "x"}, want: []string{"--tls-key"}},
-		"unknown_listener":         {args: []string{"--tls-on", "ftp"}, want: []string{`"ftp"`, "openflow"}},
+		"unknown_key_in_file":           {file: "data-dir: /x\ndata-dri: /y\n", want: []string{"heddle.yaml", "[2:1]", "data-dri"}},
+		"wrong_type_in_file":            {file: "underlay-mtu: many\n", want: []string{"heddle.yaml", "[1:"}},
+		"file_is_missing":               {args: []string{"--config", "/nonexistent/heddle.yaml"}, want: []string{"/nonexistent/heddle.yaml"}},
+		"wrong_value_in_a_variable":     {environ: []string{"HEDDLE_RESYNC=fast"}, want: []string{"HEDDLE_RESYNC=fast"}},
+		"address_without_a_port":        {args: []string{"--listen-ovsdb", "127.0.0.1"}, want: []string{"--listen-ovsdb", `"127.0.0.1"`}},
+		"client_ca_without_certificate": {args: []string{"--client-ca", "x"}, want: []string{"--tls-cert"}},
+		"unknown_listener_of_client_ca": {args: []string{"--client-ca-on", "api,web"}, want: []string{"--client-ca-on", `"web"`}},
+		"resync_never":                  {args: []string{"--resync", "0"}, want: []string{"--resync"}},
+		"no_snapshots":                  {environ: []string{"HEDDLE_SNAPSHOTS=0"}, want: []string{"--snapshots"}},
+		"unknown_variable":              {environ: []string{"HEDDLE_DATADIR=/x"}, want: []string{"HEDDLE_DATADIR"}},
+		"noauth_for_all_the_world":      {args: []string{"--listen-api", "0.0.0.0:9696"}, want: []string{"noauth", "--allow-remote-noauth"}},
+		"noauth_on_a_host_name":         {args: []string{"--listen-api", "controller:9696"}, want: []string{"noauth"}},
+		"tokens_without_a_file":         {args: []string{"--auth", "tokens"}, want: []string{"--token-file"}},
+		"unknown_auth":                  {args: []string{"--auth", "maybe"}, want: []string{`"maybe"`}},
+		"certificate_without_key":       {args: []string{"--tls-cert", "x"}, want: []string{"--tls-key"}},
+		"unknown_listener":              {args: []string{"--tls-on", "ftp"}, want: []string{`"ftp"`, "openflow"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := load(t, c.file, c.environ, c.args)
@@ -68,6 +74,27 @@ func TestWrongSettingsSayWhatAndWhere(t *testing.T) {
 				if !strings.Contains(err.Error(), w) {
 					t.Errorf("%q does not mention %q", err, w)
 				}
+			}
+		})
+	}
+}
+
+func TestListsCanBeEmpty(t *testing.T) {
+	for name, c := range map[string]struct {
+		file          string
+		environ, args []string
+	}{
+		"in_the_file":        {file: "client-ca-on: []\n"},
+		"in_the_environment": {environ: []string{"HEDDLE_CLIENT_CA_ON="}},
+		"on_the_command":     {args: []string{"--client-ca-on", ""}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := load(t, c.file, append(c.environ, "HEDDLE_CLIENT_CA=ca", "HEDDLE_TLS_CERT=cert", "HEDDLE_TLS_KEY=key"), c.args)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.clientCA("api") != "" || !s.tls("api") {
+				t.Errorf("api: clients need a certificate of %q, TLS %t", s.clientCA("api"), s.tls("api"))
 			}
 		})
 	}
