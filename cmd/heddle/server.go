@@ -47,7 +47,11 @@ key of the --config file (data-dir: /var/lib/heddle). A flag wins over the envir
 			if err != nil {
 				return err
 			}
-			return runServer(cmd.Context(), c)
+			err = runServer(cmd.Context(), c)
+			if errors.Is(err, context.Canceled) && cmd.Context().Err() != nil {
+				return nil // told to stop before it had started
+			}
+			return err
 		},
 	}
 	serverFlags(cmd.Flags())
