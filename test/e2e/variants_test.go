@@ -69,8 +69,12 @@ func TestHostsSetUpOtherwise(t *testing.T) {
 			ok(t, f.api.put("/v2.0/networks/"+red.ID, object{"network": object{"admin_state_up": up}}, nil))
 		}
 		set(false)
+		defer set(true)
 		f.awaitPort(5*time.Second, b.port.ID, "DOWN", "AdminDown")
-		f.unreachable(a, b.IP())
+		eventually(t, 5*time.Second, "its frames go nowhere", func() error {
+			n, err := a.Ping(t.Context(), b.IP(), 1)
+			return errors.Join(err, wantEqual("number of answers", n, 0))
+		})
 		set(true)
 		f.active(a, b, c)
 		f.allReach(5*time.Second, a, b, c)
