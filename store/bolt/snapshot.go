@@ -56,10 +56,10 @@ func NewSnapshotter(b *Backend, o SnapshotOptions, log *logrus.Entry) *Snapshott
 	return &Snapshotter{backend: b, opts: o.withDefaults(), log: log}
 }
 
-// Run takes snapshots until the context ends, starting with one if the newest is of another revision.
-// A snapshot that fails is logged and tried again when the next is due.
+// Run takes snapshots until the context ends. The interval goes on from the newest there is: a server
+// that starts again and again must not replace a day's snapshots by those of a minute. A snapshot that fails is logged and tried again when the next is due.
 func (s *Snapshotter) Run(ctx context.Context) error {
-	last, within := s.newestRev(), time.Duration(0)
+	last, within := s.newest()
 	for {
 		if err := s.wait(ctx, last, within); err != nil {
 			return err
@@ -145,12 +145,18 @@ func (s *Snapshotter) rotate() error {
 	return errors.Join(errs...)
 }
 
-func (s *Snapshotter) newestRev() uint64 {
-	if all := Snapshots(s.backend.dir); len(all) > 0 {
-		rev, _, _ := parseSnapshotName(filepath.Base(all[0]))
-		return rev
+// newest returns the revision of the newest snapshot and when the next one is due.
+func (s *Snapshotter) newest() (rev uint64, within time.Duration) {
+	all := Snapshots(s.backend.dir)
+	if len(all) == 0 {
+		return 0, 0
 	}
-	return 0
+	rev, stamp, _ := parseSnapshotName(filepath.Base(all[0]))
+	at, err := time.Parse(stampLayout, stamp)
+	if err != nil {
+		return rev, 0 // digits that are no time
+	}
+	return rev, min(at.Add(s.opts.Interval).Sub(s.opts.Now()), s.opts.Interval) // also if the clock was set back
 }
 
 const stampLayout = "20060102T150405Z"

@@ -110,6 +110,33 @@ func TestRunTakesSnapshotsWhenDue(t *testing.T) {
 	}
 }
 
+func TestRestartsKeepTheIntervalOfSnapshots(t *testing.T) {
+	dir := t.TempDir()
+	now := time.Date(2026, 11, 22, 15, 0, 0, 0, time.UTC)
+	o := SnapshotOptions{Interval: time.Hour, Now: func() time.Time { return now }}
+	b, s := openBoth(t, dir)
+	shots := NewSnapshotter(b, o, quiet())
+	if rev, within := shots.newest(); rev != 0 || within != 0 {
+		t.Errorf("no snapshot: revision %d, due within %v, want at once", rev, within)
+	}
+	putHost(t, s, "h", 10)
+	if _, err := shots.Take(); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ later, within time.Duration }{
+		"at_once":        {0, time.Hour},
+		"in_between":     {20 * time.Minute, 40 * time.Minute},
+		"much_later":     {3 * time.Hour, -2 * time.Hour},
+		"clock_set_back": {-5 * time.Hour, time.Hour},
+	} {
+		later := o
+		later.Now = func() time.Time { return now.Add(c.later) }
+		if rev, within := NewSnapshotter(b, later, quiet()).newest(); rev != 1 || within != c.within {
+			t.Errorf("%s: revision %d, due within %v, want %v", name, rev, within, c.within)
+		}
+	}
+}
+
 // snapshotSince reports whether the newest snapshot is newer than a revision.
 func snapshotSince(dir string, rev uint64) bool {
 	shots := Snapshots(dir)
