@@ -47,7 +47,12 @@ func exitOf(t testing.TB, cmd *exec.Cmd) (output string, code int) {
 // refusal starts a server that must not come up, and returns what it said.
 func (s *server) refusal() string {
 	s.t.Helper()
-	cmd := s.command()
+	return s.refusalOf(s.command())
+}
+
+// refusalOf is refusal for another command line of a server.
+func (s *server) refusalOf(cmd *exec.Cmd) string {
+	s.t.Helper()
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	p, err := startProcess(cmd)
