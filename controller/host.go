@@ -49,7 +49,7 @@ func (h *host) wake() {
 // run plans whenever something changed, until ctx ends. Under a flood of changes a host is planned for
 // at most a ninth of the time, each time for all that changed meanwhile; a few changes are not held up.
 func (h *host) run(ctx context.Context) {
-	pace := reconcile.Pace{Rest: 8, Burst: 200 * time.Millisecond}
+	pace := reconcile.Pace{Rest: 8, Burst: 500 * time.Millisecond}
 	for {
 		select {
 		case <-ctx.Done():
@@ -59,12 +59,14 @@ func (h *host) run(ctx context.Context) {
 		if pace.Wait(ctx) != nil {
 			return
 		}
-		pace.Worked(h.replan(ctx))
+		start := time.Now()
+		h.replan(ctx)
+		pace.Worked(time.Since(start))
 	}
 }
 
-// replan stores what was observed, plans, and wakes the loops. It returns how long that took.
-func (h *host) replan(ctx context.Context) time.Duration {
+// replan stores what was observed, plans, and wakes the loops.
+func (h *host) replan(ctx context.Context) {
 	h.storeFacts(ctx)
 	start := time.Now()
 	m := h.c.cfg.Store.Snapshot()
@@ -79,7 +81,6 @@ func (h *host) replan(ctx context.Context) time.Duration {
 		h.c.board.planned(h.name, p.spec)
 	}
 	h.kickLoops()
-	return took
 }
 
 // storeFacts stores which ports are plugged. While that cannot be seen, what was seen last stays true.

@@ -15,8 +15,9 @@ type Loop[K comparable, V any] struct {
 	Resync time.Duration
 	// Timeout bounds one pass; 0 is no bound.
 	Timeout time.Duration
-	// Pace spaces passes that read the target. The default is to read at most a quarter of the time, but
-	// for a burst of 100 ms.
+	// Pace spaces the reads of the target. The default is to read at most an eighth of the time, but for
+	// bursts of 70 ms. Time that goes into changes does not count: those have to be made once, however
+	// many passes there are.
 	Pace Pace
 	// Backoff returns the wait before attempt n (1, 2, …) after a pass failed.
 	Backoff func(attempt int) time.Duration
@@ -29,7 +30,7 @@ type Loop[K comparable, V any] struct {
 
 // NewLoop returns a loop for a target; the caller sets the other fields.
 func NewLoop[K comparable, V any](t Target[K, V], desired func() (Want[K, V], error)) *Loop[K, V] {
-	return &Loop[K, V]{Target: t, Desired: desired, Pace: Pace{Rest: 3, Burst: 300 * time.Millisecond}, Backoff: Exponential(100*time.Millisecond, 10*time.Second),
+	return &Loop[K, V]{Target: t, Desired: desired, Pace: Pace{Rest: 7, Burst: 500 * time.Millisecond}, Backoff: Exponential(100*time.Millisecond, 10*time.Second),
 		Report: func(Result[K, V]) {}, kick: make(chan struct{}, 1)}
 }
 
@@ -66,7 +67,7 @@ func (l *Loop[K, V]) Run(ctx context.Context) error {
 		}
 		l.Report(r)
 		if r.Checked {
-			l.Pace.Worked(r.Duration)
+			l.Pace.Worked(r.Reading)
 		}
 		if r.Err != nil {
 			attempt++
@@ -103,23 +104,26 @@ func (l *Loop[K, V]) pass(ctx context.Context, done Want[K, V], mustRead bool) (
 			ctx, cancel = context.WithTimeout(ctx, l.Timeout)
 			defer cancel()
 		}
-		r.Change, err = l.converge(ctx, want)
+		r.Change, r.Reading, err = l.converge(ctx, want)
 		r.Drift = Drift(r.Change, done.Objects, want.Objects, l.Target.Equal)
 	}
 	r.Rev, r.Err, r.Duration = want.Rev, err, time.Since(start)
 	return want, r
 }
 
-func (l *Loop[K, V]) converge(ctx context.Context, want Want[K, V]) (Change[K, V], error) {
+// converge reads, compares and changes; it returns the change and how long it took to know it.
+func (l *Loop[K, V]) converge(ctx context.Context, want Want[K, V]) (Change[K, V], time.Duration, error) {
+	start := time.Now()
 	have, err := l.Target.Actual(ctx)
 	if err != nil {
-		return Change[K, V]{}, err
+		return Change[K, V]{}, time.Since(start), err
 	}
 	c := Diff(want.Objects, have, l.Target.Equal)
+	reading := time.Since(start)
 	if c.Empty() {
-		return c, nil
+		return c, reading, nil
 	}
-	return c, l.Target.Apply(ctx, c)
+	return c, reading, l.Target.Apply(ctx, c)
 }
 
 // Exponential returns a backoff that starts at first and doubles up to most.

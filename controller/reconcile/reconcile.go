@@ -65,6 +65,7 @@ type Result[K comparable, V any] struct {
 	Drift    Change[K, V] // the part of Change that no new want explains: the target was altered by others
 	Checked  bool         // the target was read; false when only the revision moved on
 	Duration time.Duration
+	Reading  time.Duration // the part of Duration until the Change was known
 	Err      error
 }
 
