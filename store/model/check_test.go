@@ -21,7 +21,7 @@ func sound() []Resource {
 		subnet("s2", "n2", cidr),
 		port("p1", "n1", 1, 5, FixedIP{"s1", netip.MustParseAddr("10.0.0.5")}),
 		port("p2", "n2", 1, 6, FixedIP{"s2", netip.MustParseAddr("10.0.0.5")}),
-		&Host{Name: "h1"},
+		&Host{Name: "h1", Said: HostSettings{Gateway: new(true)}},
 		&Plug{Port: "p1", Network: "n1", Host: "h1", Iface: "tap1"},
 		&LocalVLAN{Host: "h1", Network: "n1", VLAN: 1},
 		&Placement{Service: ServiceDHCP, Object: "n1", Host: "h1"},
@@ -32,7 +32,7 @@ func subnet(id, network ID, cidr netip.Prefix) *Subnet {
 	first := cidr.Addr().Next()
 	return &Subnet{
 		Meta: Meta{ID: id}, Network: network, IPVersion: 4, CIDR: cidr, Gateway: first,
-		Pools: []Range{{First: first.Next(), Last: first.Next().Next().Next().Next()}},
+		Pools: []Range{{First: first.Next(), Last: first.Next().Next().Next().Next()}}, EnableDHCP: true,
 	}
 }
 

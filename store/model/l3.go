@@ -3,6 +3,7 @@ package model
 import (
 	"net/netip"
 	"slices"
+	"strconv"
 )
 
 // Router forwards between its interfaces, which are ports with the router's id as device id, and, if
@@ -50,6 +51,14 @@ type PortForwarding struct {
 type PortRange struct {
 	First uint16 `json:"first"`
 	Last  uint16 `json:"last"`
+}
+
+// String is "80:89", also for a range of one port; empty for none.
+func (r PortRange) String() string {
+	if r == (PortRange{}) {
+		return ""
+	}
+	return strconv.Itoa(int(r.First)) + ":" + strconv.Itoa(int(r.Last))
 }
 
 // Placement says which gateway host a router, or the DHCP service of a network, is on.
