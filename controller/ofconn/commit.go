@@ -101,9 +101,10 @@ func (s *Session) Commit(ctx context.Context, c Change) error {
 //	                      error about them has come. A mod that is refused here
 //	                      would not fail the commit: the rest would go in. So
 //	                      any error → discard.
-//	commit                done at once, all or nothing; refused with an error on
-//	                      the commit and one on the mod that is to blame
-//	barrier               the datapath has it
+//	commit, barrier       done at once, all or nothing; refused with an error on
+//	                      the mod that is to blame and one on the commit. Sent
+//	                      in one go: after a large commit it takes OVS a while
+//	                      to look for the next message
 func (s *Session) commit(ctx context.Context, c *Change, id uint32) error {
 	// The open message counts as the first of the span.
 	sp := s.calls.beginSpan(1 + c.Len())
@@ -130,7 +131,7 @@ func (s *Session) commit(ctx context.Context, c *Change, id uint32) error {
 		}
 		return &RefusedError{Count: c.Len(), Err: e}
 	}
-	return s.Barrier(ctx)
+	return nil
 }
 
 // sendBundle encodes and queues open and mods, one batch at a time. The first
@@ -204,14 +205,32 @@ func (s *Session) refused(c *Change, sp *span) error {
 	return out
 }
 
-// control sends a bundle control message and waits for its confirmation.
+// control sends a bundle control message with a barrier behind it, and waits
+// until both are confirmed.
 func (s *Session) control(ctx context.Context, id uint32, step wire.BundleControl) error {
-	body, err := s.do(ctx, wire.TypeExperimenter, func(dst []byte, xid uint32) ([]byte, error) {
-		return wire.AppendBundleControl(dst, xid, wire.Bundle{ID: id, Control: step, Flags: bundleFlags}), nil
-	})
+	done, err := s.calls.begin(wire.TypeExperimenter, nil)
 	if err != nil {
 		return err
 	}
+	defer s.calls.end(done)
+	barrier, err := s.calls.begin(wire.TypeBarrierReply, nil)
+	if err != nil {
+		return err
+	}
+	defer s.calls.end(barrier)
+	messages := wire.AppendBundleControl(nil, done.xid, wire.Bundle{ID: id, Control: step, Flags: bundleFlags})
+	messages = wire.AppendBarrierRequest(messages, barrier.xid)
+	if err := s.send(ctx, batch{bytes: messages}); err != nil {
+		return err
+	}
+	if err := s.await(ctx, done, func(body []byte) error { return s.confirmed(body, id, step) }); err != nil {
+		return err
+	}
+	return s.await(ctx, barrier, func([]byte) error { return nil })
+}
+
+// confirmed checks the answer to a bundle control message.
+func (s *Session) confirmed(body []byte, id uint32, step wire.BundleControl) error {
 	x, err := wire.DecodeExperimenter(body)
 	if err != nil {
 		return s.broken(wire.TypeExperimenter, body, err)

@@ -258,6 +258,11 @@ func (s *Session) stream(ctx context.Context, want wire.Type, encode encoder, ea
 	if err := s.send(ctx, batch{bytes: message}); err != nil {
 		return err
 	}
+	return s.await(ctx, p, each)
+}
+
+// await calls each with the parts of an answer until it is whole.
+func (s *Session) await(ctx context.Context, p *call, each func(body []byte) error) error {
 	for {
 		select {
 		case <-p.signal:
