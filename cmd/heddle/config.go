@@ -238,6 +238,20 @@ func (c serverConfig) tls(listener string) bool {
 	return c.TLSCert != "" && slices.Contains(c.TLSOn, listener)
 }
 
+// secured names the listeners that use TLS, for people.
+func (c serverConfig) secured() string {
+	var on []string
+	for _, l := range tlsListeners {
+		if c.tls(l) {
+			on = append(on, l)
+		}
+	}
+	if len(on) == 0 {
+		return "off"
+	}
+	return strings.Join(on, ",")
+}
+
 // clientCA is the file of authorities that a listener's clients must have a certificate of, empty if
 // they need none.
 func (c serverConfig) clientCA(listener string) string {

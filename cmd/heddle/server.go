@@ -160,7 +160,7 @@ func (s *server) run(ctx context.Context, ln *listeners) error {
 		})
 	}
 	s.log.WithFields(logrus.Fields{"api": ln.api.Addr().String(), "openflow": ln.openFlow.Addr().String(), "ovsdb": ln.ovsdb.Addr().String(),
-		"rev": rev, "auth": s.config.Auth}).Info("heddle serves")
+		"rev": rev, "auth": s.config.Auth, "tls": s.config.secured()}).Info("heddle serves")
 	if err := g.Wait(); err != nil {
 		return err
 	}
