@@ -107,10 +107,9 @@ func (s *server) awaitLogOf(limit time.Duration, ask func(), texts ...string) {
 // join yet. The API takes a client with any certificate of the CA.
 func newSecureFabric(t *testing.T, ca *authority, flags ...string) *fabric {
 	t.Helper()
-	l := labtest.Up(t, lab.Config{Name: fmt.Sprintf("%s-%d", mark, labs.Add(1)), Hosts: lab.Hosts(2)})
-	s := newServer(t, l.Address(), tlsFlags(ca.issue("heddle"), flags...)...)
-	f := &fabric{t: t, lab: l, server: s, api: newClient(s.api).over(clientTLS(t, ca.issue("operator"), true))}
-	s.startWith(f.api)
+	f := unstarted(t, 2, tlsFlags(ca.issue("heddle"), flags...)...)
+	f.api = f.api.over(clientTLS(t, ca.issue("operator"), true))
+	f.server.startWith(f.api)
 	return f
 }
 
@@ -317,6 +316,42 @@ func TestCertificatesOfOVSPKI(t *testing.T) {
 	f.setSSL("net1", files("net1", "controllerca"))
 	ok(t, f.host("net1").Join(t.Context(), "ssl:"+f.server.ovsdb))
 	f.awaitHost("net1")
+}
+
+// The certificates that the manual makes, with tokens: hosts show theirs, clients of the API do not.
+func TestCertificatesOfTheManual(t *testing.T) {
+	labtest.Skip(t)
+	if _, err := exec.LookPath("openssl"); err != nil {
+		t.Skip("needs openssl")
+	}
+	dir := t.TempDir()
+	cmd := exec.CommandContext(within(t, 20*time.Second), "sh", "-ec", documented(t, "operations.md", "openssl req"))
+	cmd.Dir = dir
+	if out, code := exitOf(t, cmd); code != 0 {
+		t.Fatalf("exit code %d:\n%s", code, out)
+	}
+	files := func(name string) tlstest.Files {
+		return tlstest.Files{Cert: filepath.Join(dir, name+"-cert.pem"), Key: filepath.Join(dir, name+"-key.pem"), CA: filepath.Join(dir, "cacert.pem")}
+	}
+	tokens := filepath.Join(dir, "tokens.yaml")
+	ok(t, os.WriteFile(tokens, []byte("- {token: t, user: op, project_id: admin, roles: [admin]}\n"), 0o600))
+	f := unstarted(t, 1, tlsFlags(files("heddle"), "--client-ca-on", "openflow,ovsdb", "--auth", "tokens", "--token-file", tokens)...)
+	f.api = f.api.as("t").over(clientTLS(t, files("heddle"), false))
+	f.server.startWith(f.api)
+	f.server.awaitLog(time.Second, "heddle serves", "tls=\"api,openflow,ovsdb\"")
+	f.setSSL("net1", files("cmp1"))
+	ok(t, f.host("net1").Join(t.Context(), "ssl:"+f.server.ovsdb))
+	f.awaitHost("net1")
+	f.network("red", "vxlan", "tenant-a", "10.0.22.0/24")
+
+	if _, err := exec.LookPath("openstack"); err != nil {
+		t.Skip("the rest needs the openstack command")
+	}
+	cmd = exec.CommandContext(within(t, time.Minute), "openstack", "--os-auth-type", "admin_token", "--os-token", "t",
+		"--os-endpoint", "https://"+f.server.api, "--os-cacert", files("heddle").CA, "network", "list", "-f", "value", "-c", "Name")
+	if out, code := exitOf(t, cmd); code != 0 || strings.TrimSpace(out) != "red" {
+		t.Errorf("openstack network list: exit code %d\n%s", code, out)
+	}
 }
 
 // What --tls-on and --client-ca-on make of each listener.
