@@ -24,6 +24,8 @@ import (
 // envPrefix begins the name of every setting in the environment: --data-dir is HEDDLE_DATA_DIR.
 const envPrefix = "HEDDLE_"
 
+const defaultDataDir = "/var/lib/heddle"
+
 // serverConfig are the settings of heddle server. A setting is a flag, a variable of the environment
 // or a key of the file; the first of these that is given wins.
 type serverConfig struct {
@@ -57,7 +59,7 @@ var tlsListeners = []string{"api", "openflow", "ovsdb"}
 
 func serverFlags(f *pflag.FlagSet) {
 	f.String("config", "", "YAML `file` with settings; its keys are the names of these flags")
-	f.String("data-dir", "/var/lib/heddle", "`directory` of the store and its snapshots")
+	f.String("data-dir", defaultDataDir, "`directory` of the store and its snapshots")
 	f.String("listen-api", "127.0.0.1:9696", "`address` of the REST API")
 	f.String("listen-openflow", ":6653", "`address` that bridges connect to")
 	f.String("listen-ovsdb", ":6640", "`address` that OVSDB managers connect to")

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,7 +41,7 @@ keep their flows meanwhile; when the server starts they are compared with what t
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&dataDir, "data-dir", "/var/lib/heddle", "`directory` of the store")
+	cmd.Flags().StringVar(&dataDir, "data-dir", cmp.Or(os.Getenv(envPrefix+"DATA_DIR"), defaultDataDir), "`directory` of the store; it is also taken from "+envPrefix+"DATA_DIR")
 	cmd.Flags().StringVar(&snapshot, "snapshot", "", "`file` to restore")
 	cmd.Flags().BoolVar(&list, "list", false, "verify and list the snapshots, newest first")
 	return cmd

@@ -232,6 +232,9 @@ func (c serverConfig) tlsFiles(ca string, log *logrus.Entry) tlsfiles.Files {
 
 func (l *listeners) openFlowPort() int { return l.openFlow.Addr().(*net.TCPAddr).Port }
 
+// errNoTLS is why a server without certificates dials no host by TLS.
+var errNoTLS = errors.New("ssl: needs --tls-cert, --tls-key and --client-ca")
+
 // newDial returns how hosts and bridges that listen are reached: "tcp:" plainly, "ssl:" with the
 // server's own certificate.
 func newDial(c serverConfig, m ofconn.Metrics, log *logrus.Entry) (controller.Dial, error) {
@@ -245,6 +248,9 @@ func newDial(c serverConfig, m ofconn.Metrics, log *logrus.Entry) (controller.Di
 	}
 	return controller.Dial{
 		OVSDB: func(ctx context.Context, target string, handle ovsdb.Handler) error {
+			if secure == nil && strings.HasPrefix(target, "ssl:") {
+				return errNoTLS
+			}
 			d := ovsdb.Dialer{Target: target, TLS: secure, Log: log.WithField("component", "ovsdb")}
 			return d.Run(ctx, handle)
 		},
@@ -256,7 +262,7 @@ func newDial(c serverConfig, m ofconn.Metrics, log *logrus.Entry) (controller.Di
 				d.Network = method
 			case "ssl":
 				if secure == nil {
-					return errors.New("ssl: needs --tls-cert, --tls-key and --client-ca")
+					return errNoTLS
 				}
 				d.Network, d.Config.TLS = "tcp", secure
 			default:

@@ -58,6 +58,15 @@ func TestCommandLine(t *testing.T) {
 	}
 }
 
+func TestRestoreKnowsTheDataDirectoryOfTheEnvironment(t *testing.T) {
+	labtest.Skip(t)
+	cmd := exec.CommandContext(t.Context(), program, "restore", "--list")
+	cmd.Env = []string{"HEDDLE_DATA_DIR=/nonexistent/a"}
+	if out, code := exitOf(t, cmd); code != 0 || !strings.Contains(out, "/nonexistent/a") {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+}
+
 // bash completes commands and flags by what the program says.
 func TestBashCompletes(t *testing.T) {
 	labtest.Skip(t)

@@ -290,6 +290,16 @@ func TestHeddleDialsOverTLS(t *testing.T) {
 	f.awaitPort(15*time.Second, b.port.ID, "ACTIVE", "")
 }
 
+func TestServerWithoutCertificatesDialsNoHostByTLS(t *testing.T) {
+	labtest.Skip(t)
+	s := newServer(t, loopback)
+	s.start()
+	ok(t, newClient(s.api).put("/v1/hosts/h1", object{"ovsdb": "ssl:127.0.0.1:1", "openflow": object{"br-int": "ssl:127.0.0.1:2"}}, nil))
+	for _, target := range []string{"ssl:127.0.0.1:1", "ssl:127.0.0.1:2"} {
+		s.awaitLog(5*time.Second, "cannot be dialled", "--tls-cert", target, "h1")
+	}
+}
+
 // Open vSwitch comes with a tool for certificates, which has one CA for controllers and one for switches.
 func TestCertificatesOfOVSPKI(t *testing.T) {
 	labtest.Skip(t)
