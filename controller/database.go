@@ -43,7 +43,7 @@ func (c *Controller) serveHost(ctx context.Context, s *ovsdb.Session, name strin
 	}
 	defer c.release(h.name, s)
 	d := &database{h: h, session: s, named: named}
-	d.loop = reconcile.NewLoop[row.Key, row.Row](s, d.want)
+	d.loop = reconcile.NewLoop[row.Key, row.Row](rowTarget{s, d}, d.want)
 	d.loop.Resync = c.cfg.Resync
 	d.loop.Report = newReporter(h, targetOVSDB, h.log, rowText).report
 	h.open(d)
@@ -237,7 +237,7 @@ func (c *Controller) takeOver(ctx context.Context, d *database) {
 		if !renamed {
 			continue
 		}
-		d.h.storeFacts(ctx)
+		d.h.storeFacts(ctx, d.h.look())
 		if err := c.cfg.Facts.Plugged(ctx, h.name, nil); err != nil && ctx.Err() == nil {
 			h.log.WithError(err).Warn("ports of a renamed host stay plugged under its old name too; delete that host")
 		}

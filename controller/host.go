@@ -32,10 +32,11 @@ type host struct {
 	mu      sync.Mutex
 	db      *database          // nil while the OVSDB is not connected
 	bridges map[string]*bridge // connected, by name
+	news    chan struct{}      // closed by the next plan
 }
 
 func newHost(c *Controller, name string) *host {
-	return &host{c: c, name: name, log: c.cfg.Log.WithField("host", name), kick: make(chan struct{}, 1), bridges: map[string]*bridge{}}
+	return &host{c: c, name: name, log: c.cfg.Log.WithField("host", name), kick: make(chan struct{}, 1), bridges: map[string]*bridge{}, news: make(chan struct{})}
 }
 
 // wake asks for a new plan.
@@ -65,27 +66,68 @@ func (h *host) run(ctx context.Context) {
 	}
 }
 
-// replan stores what was observed, plans, and wakes the loops.
+// replan looks at the host, stores what it sees, plans, and wakes the loops. Facts and plan are of one
+// look: a plan that knew of an interface, and not yet of the port plugged in it, would undo it.
 func (h *host) replan(ctx context.Context) {
-	h.storeFacts(ctx)
+	db := h.database()
+	changed := db != nil && db.read.Swap(false) // before looking: a change from now on is for the next time
+	seen := h.look()
+	h.storeFacts(ctx, seen)
 	start := time.Now()
 	m := h.c.cfg.Store.Snapshot()
-	o := h.observe()
-	p := newPlan(h.plan.Load(), m, o, h.name, h.c.cfg.Planners)
+	p := newPlan(h.plan.Load(), m, seen.Observed, h.name, h.c.cfg.Planners)
+	p.plugs = seen.plugs
 	h.plan.Store(p)
-	took := time.Since(start)
-	h.c.cfg.Metrics.Planned(h.name, took)
+	h.c.cfg.Metrics.Planned(h.name, time.Since(start))
 	if p.err != nil {
 		h.log.WithError(p.err).WithField("rev", m.Rev).Error("host cannot be planned; nothing is changed")
 	} else {
 		h.c.board.planned(h.name, p.spec)
 	}
-	h.kickLoops()
+	h.kickLoops(db, changed)
+}
+
+// observed is what is known of a host, beside the model, at one moment.
+type observed struct {
+	spec.Observed
+	sight           // of db
+	db    *database // nil while the OVSDB is not connected
+	int   *bridge   // br-int; nil while it is not connected
+}
+
+func (h *host) look() observed {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	o := observed{Observed: spec.Observed{Ports: map[string]map[string]of.Port{}}, db: h.db, int: h.bridges[row.IntBridge]}
+	for name, b := range h.bridges {
+		o.Ports[name] = b.sw.Ports()
+	}
+	if h.db != nil {
+		o.sight = h.db.look()
+		o.Rows = o.rows
+	}
+	return o
+}
+
+// publish makes p the host's plan and tells those who wait for one.
+func (h *host) publish(p *plan) {
+	h.plan.Store(p)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	close(h.news)
+	h.news = make(chan struct{})
+}
+
+// nextPlan returns a channel that is closed by the next plan.
+func (h *host) nextPlan() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.news
 }
 
 // storeFacts stores which ports are plugged. While that cannot be seen, what was seen last stays true.
-func (h *host) storeFacts(ctx context.Context) {
-	ifaces, known := h.plugged(h.c.cfg.Store.Snapshot())
+func (h *host) storeFacts(ctx context.Context, seen observed) {
+	ifaces, known := h.plugged(h.c.cfg.Store.Snapshot(), seen)
 	if !known {
 		return
 	}
@@ -96,45 +138,28 @@ func (h *host) storeFacts(ctx context.Context) {
 
 // plugged returns the interfaces on br-int by the port they are of; known is false while neither the
 // OVSDB nor, for a host that never had one, the bridge is connected.
-func (h *host) plugged(m *model.Model) (ifaces map[model.ID]string, known bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.db != nil {
+func (h *host) plugged(m *model.Model, seen observed) (ifaces map[model.ID]string, known bool) {
+	if seen.db != nil {
 		// An ended session's state may be of before its end.
-		return h.db.look().ifaces, h.db.session.Err() == nil
+		return seen.ifaces, seen.db.session.Err() == nil
 	}
 	is, ok := m.Hosts.Get(h.name)
-	b := h.bridges[row.IntBridge]
-	if !ok || b == nil || !reflect.DeepEqual(is.Said, model.HostSettings{}) {
+	if !ok || seen.int == nil || !reflect.DeepEqual(is.Said, model.HostSettings{}) {
 		return nil, false
 	}
-	ports := b.sw.Ports()
+	ports := seen.Ports[row.IntBridge]
 	ifaces = map[model.ID]string{}
 	for id := range m.Ports.All() {
 		if name := tapName(id); ports[name].No != 0 {
 			ifaces[id] = name
 		}
 	}
-	return ifaces, b.sw.Err() == nil
+	return ifaces, seen.int.sw.Err() == nil
 }
 
 // tapName is the name that Nova gives to the interface of a port. On a host without OVSDB it is all
 // that tells which port an interface is of.
 func tapName(port model.ID) string { return "tap" + string(port[:min(11, len(port))]) }
-
-// observe returns what is known of the host beside the model.
-func (h *host) observe() spec.Observed {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	o := spec.Observed{Ports: map[string]map[string]of.Port{}}
-	for name, b := range h.bridges {
-		o.Ports[name] = b.sw.Ports()
-	}
-	if h.db != nil {
-		o.Rows = h.db.look().rows
-	}
-	return o
-}
 
 func (h *host) database() *database {
 	h.mu.Lock()
@@ -142,17 +167,16 @@ func (h *host) database() *database {
 	return h.db
 }
 
-// kickLoops wakes the loops for the new plan.
-func (h *host) kickLoops() {
+// kickLoops wakes the loops for the new plan; changed says that the OVSDB has to be compared whatever
+// the plan is.
+func (h *host) kickLoops(db *database, changed bool) {
+	if changed {
+		db.loop.Verify()
+	} else if db != nil {
+		db.loop.Kick()
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.db != nil {
-		if h.db.read.Swap(false) {
-			h.db.loop.Verify()
-		} else {
-			h.db.loop.Kick()
-		}
-	}
 	for _, b := range h.bridges {
 		b.loop.Kick()
 	}
@@ -174,9 +198,10 @@ type database struct {
 	session *ovsdb.Session
 	named   bool // the host's name was given to us, and is not what it says
 	loop    *reconcile.Loop[row.Key, row.Row]
-	// read says that the OVSDB changed and has to be compared anew, once a plan knows of the change:
-	// against an older plan, a port that was just plugged would look like one that nobody wants.
+	// read says that the OVSDB changed and has to be compared anew, once a plan knows of the change.
 	read atomic.Bool
+	// current is the plan of the pass under way. Only the loop's goroutine touches it.
+	current *plan
 
 	seen sight // newest; under the host's mu
 }
@@ -185,7 +210,8 @@ type database struct {
 type sight struct {
 	state  *ovsdb.State
 	rows   *spec.Rows
-	ifaces map[model.ID]string // interfaces on br-int, by port
+	plugs  map[string]bool     // ports of br-int that have an iface-id, by name
+	ifaces map[model.ID]string // interfaces on br-int, by the API's port
 }
 
 var errNoPlan = errors.New("the host is not planned yet")
@@ -197,13 +223,14 @@ func (d *database) look() sight {
 		return d.seen
 	}
 	plugs := state.Plugged(row.IntBridge)
-	d.seen = sight{state: state, ifaces: make(map[model.ID]string, len(plugs)),
+	d.seen = sight{state: state, plugs: make(map[string]bool, len(plugs)), ifaces: make(map[model.ID]string, len(plugs)),
 		rows: &spec.Rows{Controller: d.h.c.openFlowTarget(d.session), Bridges: map[string]bool{}, Plugged: make(map[string]string, len(plugs))}}
 	for _, b := range state.Bridges {
 		d.seen.rows.Bridges[b.Name] = true
 	}
 	for _, p := range plugs {
 		d.seen.rows.Plugged[p.Interface] = p.IfaceID
+		d.seen.plugs[p.Port] = true
 		d.seen.ifaces[model.ID(p.IfaceID)] = p.Interface
 	}
 	return d.seen
@@ -221,7 +248,22 @@ func (d *database) want() (reconcile.Want[row.Key, row.Row], error) {
 	case !p.hasRows:
 		return reconcile.Want[row.Key, row.Row]{}, errNoPlan
 	}
+	d.current = p
 	return p.rows, nil
+}
+
+// rowTarget is the rows of an OVSDB, as far as the plan of the pass knows of them: a port that was
+// plugged a moment ago is not one that nobody wants.
+type rowTarget struct {
+	*ovsdb.Session
+	d *database
+}
+
+// Actual returns the rows that are there, without the tags of ports that the plan does not know.
+func (t rowTarget) Actual(ctx context.Context) (map[row.Key]row.Row, error) {
+	have, err := t.Session.Actual(ctx)
+	maps.DeleteFunc(have, func(k row.Key, _ row.Row) bool { return k.Kind == row.KindTag && !t.d.current.plugs[k.Name] })
+	return have, err
 }
 
 // said are the settings in an OVSDB's external_ids.

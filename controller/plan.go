@@ -19,7 +19,8 @@ type plan struct {
 	spec    *spec.Spec
 	err     error // nothing is known
 	bridges map[string]bridgePlan
-	hasRows bool // it was made with the OVSDB at hand
+	hasRows bool            // it was made with the OVSDB at hand
+	plugs   map[string]bool // then, the ports of br-int with an iface-id that it knows
 	rows    reconcile.Want[row.Key, row.Row]
 }
 
