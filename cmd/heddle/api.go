@@ -21,7 +21,8 @@ func (s *server) api() (http.Handler, error) {
 	}
 	log := s.log.WithField("component", "api")
 	return httpd.Mounts{
-		"/": neutron.New(neutron.Config{Store: s.store, L2: s.ops, Auth: auth, Status: portStatus{s}, Log: log, Observe: s.metrics.Request}),
+		"/": neutron.New(neutron.Config{Store: s.store, L2: s.ops, Routers: s.routers, NAT: s.nat, Auth: auth, Status: portStatus{s},
+			Log: log, Observe: s.metrics.Request}),
 		"/v1": native.New(native.Config{Store: s.store, Hosts: s.ops, Fabric: s.control, MACs: s.macs, Events: s.events,
 			Counters: s.metrics, Auth: auth, Log: log, Version: version().Version, Observe: s.metrics.Request}),
 		"/metrics": s.metrics.Handler(),
@@ -71,6 +72,24 @@ func (s portStatus) PortStatus(m *model.Model, p *model.Port) string {
 
 // NetworkStatus is always ACTIVE: a network has no state of its own, its ports have.
 func (portStatus) NetworkStatus(*model.Model, *model.Network) string { return status.Active }
+
+// RouterStatus is always ACTIVE, as that of the reference's routers; why one forwards nothing is said by /v1.
+func (portStatus) RouterStatus(*model.Model, *model.Router) string { return status.Active }
+
+// FloatingIPStatus returns "ACTIVE" or "DOWN".
+func (portStatus) FloatingIPStatus(*model.Model, *model.FloatingIP) string { return status.Down }
+
+// Agent tells whether a host is connected.
+func (s portStatus) Agent(host string, kind neutron.AgentType) neutron.AgentState {
+	h, known := s.control.Status()[host]
+	out := neutron.AgentState{Alive: known && kind == neutron.AgentOVS && len(h.Targets) > 0 && h.Down() == ""}
+	for _, t := range h.Targets {
+		if t.At.After(out.Heard) {
+			out.Heard = t.At
+		}
+	}
+	return out
+}
 
 // fabric counts everything, for the metrics.
 func (s *server) fabric() metrics.Fabric {

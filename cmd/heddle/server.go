@@ -15,8 +15,11 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/heddle-sdn/heddle/apps/dhcp"
 	"github.com/heddle-sdn/heddle/apps/l2"
 	"github.com/heddle-sdn/heddle/apps/maclearn"
+	"github.com/heddle-sdn/heddle/apps/nat"
+	"github.com/heddle-sdn/heddle/apps/router"
 	"github.com/heddle-sdn/heddle/controller"
 	"github.com/heddle-sdn/heddle/controller/event"
 	"github.com/heddle-sdn/heddle/controller/history"
@@ -63,6 +66,8 @@ type server struct {
 	config  serverConfig
 	log     *logrus.Entry
 	ops     *l2.Ops
+	routers *router.Ops
+	nat     *nat.Ops
 	metrics *metrics.Metrics
 	backend *bolt.Backend
 	store   *store.Store
@@ -101,12 +106,18 @@ func newServer(ctx context.Context, c serverConfig, log *logrus.Entry, openFlowP
 	if s.ops, err = l2.New(network); err != nil {
 		return nil, err
 	}
+	servers := dhcp.NewPorts(s.ops)
+	s.routers, s.nat = router.New(s.ops), nat.New(s.ops)
 	s.metrics = metrics.New(version(), s.fabric)
 	if s.backend, err = bolt.Open(c.DataDir); err != nil {
 		return nil, err
 	}
 	if s.store, err = store.Open(ctx, s.backend, store.Options{Observe: s.committed}); err != nil {
 		return nil, err
+	}
+	// A store of a version without routers has networks whose DHCP has no place yet.
+	if _, err := s.store.Update(ctx, servers.SettleAll); err != nil {
+		return nil, errors.Join(fmt.Errorf("place DHCP servers: %w", err), s.store.Close())
 	}
 	generation, err := nextGeneration(ctx, s.store)
 	if err != nil {

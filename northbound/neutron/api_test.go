@@ -295,7 +295,10 @@ func TestStatusAndBindingFollowTheFabric(t *testing.T) {
 	}
 }
 
-type fixedStatus struct{ port, network string }
+type fixedStatus struct {
+	asleep
+	port, network string
+}
 
 func (s fixedStatus) PortStatus(*model.Model, *model.Port) string       { return s.port }
 func (s fixedStatus) NetworkStatus(*model.Model, *model.Network) string { return s.network }

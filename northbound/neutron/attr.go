@@ -55,6 +55,7 @@ type view struct {
 	model  *model.Model
 	status Status
 	who    identity.Identity
+	parent model.ID // object that the path names before the collection: the floating IP of port forwardings
 
 	second  int64  // Unix time of written
 	written string // by timestamp

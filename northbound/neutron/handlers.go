@@ -24,16 +24,24 @@ func serve[T, C, U any](s *server, r *resource[T, C, U]) {
 	all := "/v2.0/" + r.path
 	one := all + "/{id}"
 	s.handle("GET", all, c.list)
-	s.handle("POST", all, c.postObjects)
 	s.handle("GET", one, c.show)
-	s.handle("PUT", one, c.putObject)
-	s.handle("DELETE", one, c.deleteObject)
-	c.serveTags(one + "/tags")
+	if c.create != nil {
+		s.handle("POST", all, c.postObjects)
+	}
+	if c.update != nil {
+		s.handle("PUT", one, c.putObject)
+	}
+	if c.remove != nil {
+		s.handle("DELETE", one, c.deleteObject)
+	}
+	if c.retag != nil {
+		c.serveTags(one + "/tags")
+	}
 }
 
 // view is how the sender of a request sees a model.
 func (s *server) view(r *http.Request, m *model.Model) *view {
-	return &view{model: m, status: s.Status, who: identity.From(r.Context())}
+	return &view{model: m, status: s.Status, who: identity.From(r.Context()), parent: model.ID(pathVar(r, "parent"))}
 }
 
 // pathVar returns a part of the path; it is matched escaped, so that a tag may hold a slash.
@@ -54,6 +62,11 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 2*flushAt); retur
 
 func (c collection[T, C, U]) list(w http.ResponseWriter, r *http.Request) error {
 	v := c.srv.view(r, c.srv.Store.Snapshot())
+	if c.within != nil {
+		if err := c.within(v); err != nil {
+			return err
+		}
+	}
 	q := parseQuery(r.URL.RawQuery)
 	l, err := c.parseListing(v, q)
 	if err != nil {
@@ -136,6 +149,9 @@ func (c collection[T, C, U]) postObjects(w http.ResponseWriter, r *http.Request)
 	m, err := c.srv.Store.Update(r.Context(), func(tx *store.Tx) error {
 		for i := range wanted {
 			v := c.srv.view(r, tx.Model())
+			if c.inside != nil {
+				c.inside(&wanted[i], v.parent)
+			}
 			if err := c.mayCreate(v, &wanted[i], items[i]); err != nil {
 				return err
 			}
@@ -196,6 +212,11 @@ func (c collection[T, C, U]) putObject(w http.ResponseWriter, r *http.Request) e
 		}
 		if err := c.passGates(v, items[0], on, false); err != nil {
 			return err
+		}
+		if c.mayPut != nil {
+			if err := c.mayPut(v, t, &q); err != nil {
+				return err
+			}
 		}
 		changed, err = c.update(tx, c.meta(t).ID, q)
 		return err

@@ -21,6 +21,9 @@ type listing[T any] struct {
 // sort by: the answer would tell.
 func (r *resource[T, C, U]) parseListing(v *view, q query) (listing[T], error) {
 	l := listing[T]{wanted: filters{}, fields: q.all("fields")}
+	if v.parent != "" {
+		l.wanted[parentFilter] = []string{string(v.parent)}
+	}
 	var unknown []string
 	for _, f := range q.filters() {
 		a := r.byName[f.name]
@@ -49,6 +52,9 @@ func (r *resource[T, C, U]) parseListing(v *view, q query) (listing[T], error) {
 	l.page, err = q.page()
 	return l, err
 }
+
+// parentFilter is the name under which scan finds the parent that the path names; no attribute has it.
+const parentFilter = ""
 
 // filter returns what selects the objects whose attribute has one of the values.
 func (a *attr[T, C, U]) filter(values []string) (pick[T], error) {

@@ -116,8 +116,10 @@ func networkAttrs() []attr[*model.Network, l2.NetworkCreate, l2.NetworkUpdate] {
 			put:  opt(toDomain, func(q *update) *l2.Opt[string] { return &q.DNSDomain })},
 		{name: "availability_zone_hints",
 			json: func(dst []byte, _ *view, n network) []byte { return appendStrings(dst, n.AZHints) },
-			post: into(toTexts(maxText), func(q *create) *[]string { return &q.AZHints })},
-		{name: "availability_zones", json: constant[network]("[]")},
+			post: into(toZones, func(q *create) *[]string { return &q.AZHints })},
+		{name: "availability_zones", json: func(dst []byte, v *view, n network) []byte {
+			return appendStrings(dst, zonesOf(v.model, model.ServiceDHCP, n.ID))
+		}},
 		{name: "ipv4_address_scope", get: null[network]},
 		{name: "ipv6_address_scope", get: null[network]},
 		{name: "l2_adjacency", get: func(*view, network) scalar { return boolean(true) }},

@@ -1,6 +1,7 @@
-// Package neutron serves the OpenStack Networking API v2.0 (networks, subnets, ports) over the store.
+// Package neutron serves the OpenStack Networking API v2.0 over the store: networks, subnets, ports,
+// routers, floating IPs and their port forwardings; and agents, which are derived from hosts.
 //
-// What a resource is like is a table, one row an attribute (networks.go, subnets.go, ports.go); what
+// What a resource is like is a table, one row an attribute (networks.go, routers.go, …); what
 // can be done with it is written once for all of them: decoding and its order of checks (resource.go),
 // lists with filters, sorting and pages (list.go), the handlers (handlers.go), tags (tags.go). A new
 // resource is a new table. Answers follow the reference implementation, Neutron, to the message,
@@ -17,6 +18,8 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/heddle-sdn/heddle/apps/l2"
+	"github.com/heddle-sdn/heddle/apps/nat"
+	"github.com/heddle-sdn/heddle/apps/router"
 	"github.com/heddle-sdn/heddle/northbound/httpd"
 	"github.com/heddle-sdn/heddle/northbound/identity"
 	"github.com/heddle-sdn/heddle/store"
@@ -36,15 +39,42 @@ type Status interface {
 	PortStatus(m *model.Model, p *model.Port) string
 	// NetworkStatus is "ACTIVE", "BUILD" or "DOWN".
 	NetworkStatus(m *model.Model, n *model.Network) string
+	// RouterStatus is "ACTIVE", "ALLOCATING" or "ERROR".
+	RouterStatus(m *model.Model, r *model.Router) string
+	// FloatingIPStatus is "ACTIVE" if the floating IP leads to a port and its host has confirmed it, else
+	// "DOWN" or "ERROR".
+	FloatingIPStatus(m *model.Model, f *model.FloatingIP) string
+	// Agent tells of what Heddle runs on a host, or for it, in place of one of the reference's agents.
+	Agent(host string, kind AgentType) AgentState
 }
 
-// Config is what the API is made of. Store, L2, Auth, Status and Log are needed.
+// AgentType is what an agent is for, as the API names it.
+type AgentType string
+
+// The types of agents.
+const (
+	AgentOVS      AgentType = "Open vSwitch agent"
+	AgentL3       AgentType = "L3 agent"
+	AgentDHCP     AgentType = "DHCP agent"
+	AgentMetadata AgentType = "Metadata agent"
+)
+
+// AgentState is whether an agent lives.
+type AgentState struct {
+	Alive bool
+	Since time.Time // when it was last connected; zero if not known
+	Heard time.Time // when it was last heard of; zero if never
+}
+
+// Config is what the API is made of. Store, L2, Routers, NAT, Auth, Status and Log are needed.
 type Config struct {
-	Store  Store
-	L2     *l2.Ops
-	Auth   identity.Authenticator
-	Status Status
-	Log    *logrus.Entry
+	Store   Store
+	L2      *l2.Ops
+	Routers *router.Ops
+	NAT     *nat.Ops
+	Auth    identity.Authenticator
+	Status  Status
+	Log     *logrus.Entry
 
 	// KeystoneURI is where clients without a token are sent; default http://127.0.0.1:5000.
 	KeystoneURI string
@@ -84,6 +114,10 @@ func New(c Config) http.Handler {
 	serve(s, networkTable(c.L2))
 	serve(s, subnetTable(c.L2))
 	serve(s, portTable(c.L2, c.DNSDomain))
+	s.serveRouters(routerTable(c.Routers))
+	serve(s, floatingIPTable(c.NAT))
+	serve(s, forwardingTable(c.NAT))
+	s.serveAgents()
 	s.router.NotFoundHandler = s.endpoint("", func(http.ResponseWriter, *http.Request) error { return errNotFound })
 	s.router.MethodNotAllowedHandler = s.endpoint("", s.otherMethod)
 

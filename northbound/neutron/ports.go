@@ -92,7 +92,7 @@ func portAttrs(domain string) []attr[*model.Port, l2.PortCreate, l2.PortUpdate] 
 			post: into(toText(maxText), func(q *create) *string { return &q.DeviceOwner }),
 			put:  opt(toText(maxText), func(q *update) *l2.Opt[string] { return &q.DeviceOwner })},
 		{name: "status", ops: filtered | sorted,
-			get: func(v *view, p port) scalar { return text(v.status.PortStatus(v.model, p)) }},
+			get: func(v *view, p port) scalar { return text(v.portStatus(p)) }},
 		{name: "binding:vif_type", see: services, get: func(v *view, p port) scalar { return text(vifType(v.model, p)) }},
 		{name: "binding:vif_details", see: services, json: jsonVIFDetails},
 		{name: "binding:vnic_type",
@@ -160,6 +160,14 @@ func portAttrs(domain string) []attr[*model.Port, l2.PortCreate, l2.PortUpdate] 
 			put:  checked[update](toRef("QoS policy", "QosPolicyNotFound"))},
 		{name: "qos_network_policy_id", get: null[port]},
 	}...)
+}
+
+// portStatus is a port's state. The port of a floating IP only holds its address, and has none.
+func (v *view) portStatus(p *model.Port) string {
+	if p.DeviceOwner == model.OwnerFloatingIP {
+		return "N/A"
+	}
+	return v.status.PortStatus(v.model, p)
 }
 
 // noAddress lets anybody choose the subnets of a port, but only who owns the network its addresses.

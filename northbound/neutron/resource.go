@@ -19,6 +19,7 @@ type resource[T, C, U any] struct {
 	plural string // key of a list: "security_groups"
 	path   string // of the collection below /v2.0: "security-groups"
 	title  string // as "not found" names it: "Security group"
+	kind   string // of the error that says so, if it is not the title without spaces
 	attrs  []attr[T, C, U]
 
 	meta    func(t T) *model.Meta
@@ -33,6 +34,17 @@ type resource[T, C, U any] struct {
 	target func(q *C) model.ID
 	allow  func(v *view, on *model.Network) error
 
+	// mayPost and mayPut decide by what a request names: objects that the sender may not know of, or may
+	// not use. Nil: nothing to decide.
+	mayPost func(v *view, q *C) error
+	mayPut  func(v *view, t T, q *U) error
+
+	// within checks that the viewer may know of the parent, inside tells a create of it; nil for what has
+	// none.
+	within func(v *view) error
+	inside func(q *C, parent model.ID)
+
+	// What cannot be done is nil.
 	create func(tx *store.Tx, q C) (T, error)
 	update func(tx *store.Tx, id model.ID, q U) (T, error)
 	remove func(tx *store.Tx, id model.ID) error
@@ -58,14 +70,25 @@ func newResource[T, C, U any](r resource[T, C, U]) *resource[T, C, U] {
 type filters map[string][]string
 
 // notFound is the error for an id that names nothing, or nothing that the sender may see.
-func (r *resource[T, C, U]) notFound(id model.ID) error { return model.NotFoundError(r.title, id) }
+func (r *resource[T, C, U]) notFound(id model.ID) error {
+	err := model.NotFoundError(r.title, id)
+	if r.kind != "" {
+		err.Kind = r.kind
+	}
+	return err
+}
 
 // look finds an object that the viewer may see.
 func (r *resource[T, C, U]) look(v *view, id model.ID) (T, error) {
+	var none T
+	if r.within != nil {
+		if err := r.within(v); err != nil {
+			return none, err
+		}
+	}
 	if t, ok := r.find(v.model, id); ok && r.visible(v, t) {
 		return t, nil
 	}
-	var none T
 	return none, r.notFound(id)
 }
 
@@ -212,7 +235,12 @@ func (r *resource[T, C, U]) mayCreate(v *view, q *C, item map[string]any) error 
 		return err
 	}
 	if r.allow != nil {
-		return r.allow(v, on)
+		if err := r.allow(v, on); err != nil {
+			return err
+		}
+	}
+	if r.mayPost != nil {
+		return r.mayPost(v, q)
 	}
 	return nil
 }

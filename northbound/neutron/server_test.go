@@ -11,7 +11,10 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/heddle-sdn/heddle/apps/dhcp"
 	"github.com/heddle-sdn/heddle/apps/l2"
+	"github.com/heddle-sdn/heddle/apps/nat"
+	"github.com/heddle-sdn/heddle/apps/router"
 	"github.com/heddle-sdn/heddle/northbound/identity"
 	"github.com/heddle-sdn/heddle/store"
 	"github.com/heddle-sdn/heddle/store/bolt"
@@ -23,6 +26,11 @@ type asleep struct{}
 
 func (asleep) PortStatus(*model.Model, *model.Port) string       { return "DOWN" }
 func (asleep) NetworkStatus(*model.Model, *model.Network) string { return "ACTIVE" }
+func (asleep) RouterStatus(*model.Model, *model.Router) string   { return "ACTIVE" }
+func (asleep) FloatingIPStatus(*model.Model, *model.FloatingIP) string {
+	return "DOWN"
+}
+func (asleep) Agent(string, AgentType) AgentState { return AgentState{} }
 
 // api is a server on a store of its own.
 type api struct {
@@ -52,7 +60,8 @@ func newAPI(t testing.TB, change ...func(*Config)) *api {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := Config{Store: st, L2: ops, Auth: identity.NoAuth{}, Status: asleep{}, Log: quiet()}
+	dhcp.NewPorts(ops)
+	c := Config{Store: st, L2: ops, Routers: router.New(ops), NAT: nat.New(ops), Auth: identity.NoAuth{}, Status: asleep{}, Log: quiet()}
 	for _, f := range change {
 		f(&c)
 	}

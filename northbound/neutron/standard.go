@@ -14,7 +14,7 @@ const maxText = 255 // characters of a name, a description and most other string
 type standard[T, C, U any] struct {
 	meta        func(T) *model.Meta
 	project     func(*C) *string
-	name        func(*C) *string
+	name        func(*C) *string // nil: objects have no name
 	description func(*C) *string
 	newName     func(*U) *l2.Opt[string]
 	newDescr    func(*U) *l2.Opt[string]
@@ -24,10 +24,12 @@ type standard[T, C, U any] struct {
 func (s standard[T, C, U]) rows() []attr[T, C, U] {
 	meta := s.meta
 	project := func(_ *view, t T) scalar { return text(meta(t).Project) }
-	return []attr[T, C, U]{
-		{name: "id", ops: filtered | sorted, get: func(_ *view, t T) scalar { return text(meta(t).ID) }},
-		{name: "name", ops: filtered | sorted, get: func(_ *view, t T) scalar { return text(meta(t).Name) },
-			post: into(toText(maxText), s.name), put: opt(toText(maxText), s.newName)},
+	rows := []attr[T, C, U]{{name: "id", ops: filtered | sorted, get: func(_ *view, t T) scalar { return text(meta(t).ID) }}}
+	if s.name != nil {
+		rows = append(rows, attr[T, C, U]{name: "name", ops: filtered | sorted, get: func(_ *view, t T) scalar { return text(meta(t).Name) },
+			post: into(toText(maxText), s.name), put: opt(toText(maxText), s.newName)})
+	}
+	return append(rows, []attr[T, C, U]{
 		{name: "tenant_id", ops: filtered | sorted, get: project, post: checked[C](toText(maxText))},
 		{name: "project_id", ops: required | filtered | sorted, get: project, post: into(toText(maxText), s.project)},
 		{name: "description", ops: filtered, get: func(_ *view, t T) scalar { return text(meta(t).Description) },
@@ -39,7 +41,7 @@ func (s standard[T, C, U]) rows() []attr[T, C, U] {
 		{name: "created_at", get: func(v *view, t T) scalar { return v.timestamp(meta(t).Created) }},
 		{name: "updated_at", get: func(v *view, t T) scalar { return v.timestamp(meta(t).Updated) }},
 		{name: "revision_number", ops: filtered, as: asInt, get: func(_ *view, t T) scalar { return integer(meta(t).Revision) }},
-	}
+	}...)
 }
 
 // timestamp writes a time as the API does. The last one is remembered: most objects were made and

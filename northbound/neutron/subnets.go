@@ -24,10 +24,7 @@ func subnetTable(ops *l2.Ops) *resource[*model.Subnet, l2.SubnetCreate, l2.Subne
 			}
 			return values(m.Subnets)
 		},
-		visible: func(v *view, s *model.Subnet) bool {
-			n := networkOf(v.model, s.Network)
-			return v.who.Owns(s.Project) || v.who.Service() || n != nil && (n.Shared || v.who.Owns(n.Project))
-		},
+		visible: func(v *view, s *model.Subnet) bool { return v.seesSubnet(s) },
 		network: func(m *model.Model, s *model.Subnet) *model.Network { return networkOf(m, s.Network) },
 		target:  func(q *l2.SubnetCreate) model.ID { return q.Network },
 		allow: func(v *view, on *model.Network) error {
@@ -47,6 +44,13 @@ func subnetTable(ops *l2.Ops) *resource[*model.Subnet, l2.SubnetCreate, l2.Subne
 		remove: ops.DeleteSubnet,
 		retag:  func(tags []string) l2.SubnetUpdate { return l2.SubnetUpdate{Tags: l2.Val(tags)} },
 	})
+}
+
+// seesSubnet reports whether the viewer may know of a subnet: its project's, and those of networks that are
+// shared or its project's.
+func (v *view) seesSubnet(s *model.Subnet) bool {
+	n := networkOf(v.model, s.Network)
+	return v.who.Owns(s.Project) || v.who.Service() || n != nil && (n.Shared || v.who.Owns(n.Project))
 }
 
 // networkOf returns a network, or nil.
