@@ -48,6 +48,7 @@ func TestManagementNetworkIsCut(t *testing.T) {
 			t.Errorf("cmp1 still has a flow of the port that was deleted meanwhile: %s", line)
 		}
 	}
+	f.noDrift()
 	if sent, lost := p.end(); len(lost) > 0 {
 		t.Errorf("%d of %d pings were lost meanwhile", len(lost), sent)
 	}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -226,6 +227,16 @@ func (f *fabric) unreachable(from *vm, to netip.Addr) {
 	}
 }
 
+// cutOff waits until pings are not answered any more, and checks that it stays so.
+func (f *fabric) cutOff(from *vm, to netip.Addr) {
+	f.t.Helper()
+	eventually(f.t, 5*time.Second, to.String()+" is out of "+from.Name+"'s reach", func() error {
+		n, err := from.Ping(f.t.Context(), to, 1)
+		return errors.Join(err, wantEqual("number of answers", n, 0))
+	})
+	f.unreachable(from, to)
+}
+
 // ofctl runs ovs-ofctl on a host.
 func (f *fabric) ofctl(host string, args ...string) string {
 	f.t.Helper()
@@ -315,6 +326,19 @@ func (f *fabric) diffFlows(host, bridge string) ([]string, error) {
 		return diff, fmt.Errorf("no flow is wanted on %s of %s", bridge, host)
 	}
 	return diff, nil
+}
+
+// noDrift fails the test if the server found something altered by others: where nobody altered
+// anything, it would have to be a mistake of its own.
+func (f *fabric) noDrift() {
+	f.t.Helper()
+	evs, err := f.api.events(0)
+	ok(f.t, err)
+	for _, e := range evs {
+		if e.Kind == "drift" {
+			f.t.Errorf("event of %s: %s", e.Host, e.Body)
+		}
+	}
 }
 
 // asWanted waits until the bridges of hosts hold exactly what Heddle wants.

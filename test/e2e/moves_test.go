@@ -23,6 +23,7 @@ func TestMovesAndDepartures(t *testing.T) {
 	}
 	t.Run("network_that_leaves_a_host_takes_all_with_it", func(t *testing.T) { f.in(t).testDeparture() })
 	t.Run("nested_address_moves_when_it_speaks", func(t *testing.T) { f.in(t).testNested() })
+	f.noDrift()
 }
 
 // silentTwin makes a virtual machine on another host that will be plugged as the same port and says

@@ -56,6 +56,7 @@ func TestProviderNetworks(t *testing.T) {
 	})
 	t.Run("frames_carry_the_networks_tag_on_the_wire", func(t *testing.T) { f.in(t).testWireTags(x, vlans[0], others[0], other.Segment) })
 	t.Run("host_without_the_physical_network_says_so", func(t *testing.T) { f.in(t).testNoPhysnet(vlan, vlans[0]) })
+	f.noDrift()
 	t.Run("flows_are_repaired_and_others_left", func(t *testing.T) { f.in(t).testExternalFlows(vlans[0], vlans[1]) })
 	f.asWanted(repairLimit, "net1", "cmp1", "cmp2")
 }
@@ -92,7 +93,7 @@ func (f *fabric) testNoPhysnet(n network, peer *vm) {
 		}
 		return nil
 	})
-	f.unreachable(v, peer.IP())
+	f.cutOff(v, peer.IP())
 	ok(t, v.Delete(t.Context()))
 }
 

@@ -171,6 +171,7 @@ func TestServerIsKilledAgainAndAgain(t *testing.T) {
 		t.Error("ovs-ofctl monitor saw no flow of the changing network go: it would not have seen others either")
 	}
 	changes.check(t)
+	f.noDrift()
 }
 
 // newTrafficPasses checks that two virtual machines that have not spoken to each other do, first try.

@@ -60,6 +60,7 @@ func TestTwoTenantsThreeTunnelTypes(t *testing.T) {
 	t.Run("trace_takes_the_expected_tables", w.testTrace)
 	t.Run("port_goes_from_down_by_build_to_active", w.testStatus)
 	t.Run("flows_name_the_object_that_caused_them", w.testCause)
+	w.noDrift()
 }
 
 func (w *tenants) testIsolation(t *testing.T) {

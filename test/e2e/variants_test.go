@@ -69,16 +69,13 @@ func TestHostsSetUpOtherwise(t *testing.T) {
 			ok(t, f.api.put("/v2.0/networks/"+red.ID, object{"network": object{"admin_state_up": up}}, nil))
 		}
 		set(false)
-		defer set(true)
 		f.awaitPort(5*time.Second, b.port.ID, "DOWN", "AdminDown")
-		eventually(t, 5*time.Second, "its frames go nowhere", func() error {
-			n, err := a.Ping(t.Context(), b.IP(), 1)
-			return errors.Join(err, wantEqual("number of answers", n, 0))
-		})
+		f.cutOff(a, b.IP())
 		set(true)
 		f.active(a, b, c)
 		f.allReach(5*time.Second, a, b, c)
 	})
+	f.noDrift()
 	t.Run("ovsdb_server_restarts", func(t *testing.T) { f.in(t).testDatabaseRestart(byFQDN, a, b) })
 }
 
@@ -128,10 +125,10 @@ func (f *fabric) testChangedID(from network, peer *vm) {
 	v := f.vm("changes", "net1", from)
 	f.active(v)
 	f.allReach(5*time.Second, v, peer)
-	there := f.vm("there", "cmp1", to)
 	other := f.port("other-id", to, object{"mac_address": v.MAC}, fixed(to, v.IP().String()))
 	f.vsctl("net1", "set", "Interface", v.Tap, "external_ids:iface-id="+other.ID)
 	f.awaitPort(5*time.Second, v.port.ID, "DOWN", "NotPlugged")
+	there := f.vm("there", "cmp1", to)
 	moved := &vm{v.VM, other}
 	f.active(moved, there)
 	f.allReach(5*time.Second, moved, there)
