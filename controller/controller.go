@@ -27,6 +27,8 @@ import (
 type Facts interface {
 	// Said stores what a host says of itself.
 	Said(ctx context.Context, host string, said model.HostSettings) error
+	// Agent stores whether a host's node agent reports.
+	Agent(ctx context.Context, host string, state model.AgentState) error
 	// Plugged stores which ports have an interface on a host: all of them, by port.
 	Plugged(ctx context.Context, host string, ifaces map[model.ID]string) error
 }
@@ -88,6 +90,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	c.run = ctx
 	c.mu.Unlock()
 	defer c.wg.Wait()
+	c.wg.Go(func() { c.watchAgents(ctx) })
 	for {
 		m := c.cfg.Store.Snapshot()
 		changed := c.cfg.Store.Changed(m.Rev)

@@ -77,7 +77,7 @@ func (h *host) replan(ctx context.Context) {
 	m := h.c.cfg.Store.Snapshot()
 	p := newPlan(h.plan.Load(), m, seen.Observed, h.name, h.c.cfg.Planners)
 	p.plugs = seen.plugs
-	h.plan.Store(p)
+	h.publish(p)
 	h.c.cfg.Metrics.Planned(h.name, time.Since(start))
 	if p.err != nil {
 		h.log.WithError(p.err).WithField("rev", m.Rev).Error("host cannot be planned; nothing is changed")

@@ -22,6 +22,7 @@ type plan struct {
 	hasRows bool            // it was made with the OVSDB at hand
 	plugs   map[string]bool // then, the ports of br-int with an iface-id that it knows
 	rows    reconcile.Want[row.Key, row.Row]
+	node    spec.Node // for the host's agent
 }
 
 // bridgePlan is what one bridge should hold.
@@ -40,7 +41,7 @@ func newPlan(before *plan, m *model.Model, o spec.Observed, host string, planner
 	}
 	s, err := spec.Plan(m, o, host, planners...)
 	if err != nil {
-		return &plan{spec: before.spec, err: err, bridges: before.bridges, hasRows: before.hasRows, rows: before.rows}
+		return &plan{spec: before.spec, err: err, bridges: before.bridges, hasRows: before.hasRows, rows: before.rows, node: before.node}
 	}
 	p := &plan{spec: s, bridges: make(map[string]bridgePlan, len(s.Bridges)), hasRows: o.Rows != nil}
 	for name, b := range s.Bridges {
@@ -50,6 +51,7 @@ func newPlan(before *plan, m *model.Model, o spec.Observed, host string, planner
 	if !maps.EqualFunc(s.Rows, before.rows.Objects, sameRow) {
 		p.rows.Version, p.rows.Objects = before.rows.Version+1, s.Rows
 	}
+	p.node = newNode(before.node, host, s.Namespaces)
 	return p
 }
 

@@ -27,6 +27,15 @@ func (f Facts) Said(ctx context.Context, host string, said model.HostSettings) e
 	return err
 }
 
+// Agent stores whether a host's node agent reports.
+func (f Facts) Agent(ctx context.Context, host string, state model.AgentState) error {
+	if h, ok := f.Store.Snapshot().Hosts.Get(host); !ok || h.Agent == state {
+		return nil
+	}
+	_, err := f.Store.Update(ctx, func(tx *store.Tx) error { return f.Ops.SetAgent(tx, host, state) })
+	return err
+}
+
 // Plugged stores the interfaces that a host has, by port: new ones are bound, those that are gone are
 // unbound. Ids that name no port are passed over; they are looked at again when a port was created.
 func (f Facts) Plugged(ctx context.Context, host string, ifaces map[model.ID]string) error {

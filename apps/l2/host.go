@@ -35,6 +35,15 @@ func (o *Ops) OverrideHost(tx *store.Tx, name string, override model.HostSetting
 	return o.changeHost(tx, name, func(h *model.Host) { h.Override = override })
 }
 
+// SetAgent records whether a host's node agent reports. A host that is gone has none.
+func (o *Ops) SetAgent(tx *store.Tx, name string, state model.AgentState) error {
+	if _, ok := tx.Model().Hosts.Get(name); !ok {
+		return nil
+	}
+	_, err := o.changeHost(tx, name, func(h *model.Host) { h.Agent = state })
+	return err
+}
+
 // DeleteHost forgets a host and what is plugged there. A host that is still connected comes back.
 func (o *Ops) DeleteHost(tx *store.Tx, name string) error {
 	h, ok := tx.Model().Hosts.Get(name)

@@ -30,12 +30,14 @@ func DHCPDevice(network model.ID, host string) string {
 // Affected reports whether a change of a host may give a place to what has none, or take it from what has:
 // who depends on places settles all of them then. A host that is only drained keeps what it has.
 func Affected(before, after *model.Host) bool {
-	return gateway(before) != gateway(after) || takes(before) != takes(after)
+	return gateway(before) != gateway(after) || takes(before) != takes(after) || runs(before) != runs(after)
 }
 
-// gateway reports whether a host may run services, takes whether it may be given new ones.
+// gateway reports whether a host may run services, runs whether its agent is there to run them, takes
+// whether it may be given new ones.
 func gateway(h *model.Host) bool { return h != nil && h.Settings().IsGateway() }
-func takes(h *model.Host) bool   { return gateway(h) && !h.Drained }
+func runs(h *model.Host) bool    { return gateway(h) && h.Agent == model.AgentUp }
+func takes(h *model.Host) bool   { return runs(h) && !h.Drained }
 
 // Place returns the host that a service of an object would best be put on, wherever it is now: of the
 // gateway hosts that are not drained the one with the fewest services of this kind, then the fewest at
@@ -66,16 +68,22 @@ func Place(m *model.Model, service string, object model.ID) (host string, ok boo
 	return host, ok
 }
 
-// Home returns where a service of an object is or, if it is nowhere, where [Settle] would put it; empty
-// if there is no gateway host for it.
+// Home returns where a service of an object is to be: where it is while that host runs, else where
+// [Place] puts it. If there is no other host for it, it stays on one that is lost: what runs there goes
+// on running. It is empty if no gateway host is there at all.
 func Home(m *model.Model, service string, object model.ID) string {
-	if host := m.HostOfService(service, object); host != "" {
-		if h, ok := m.Hosts.Get(host); ok && gateway(h) {
-			return host
-		}
+	at := m.HostOfService(service, object)
+	h, _ := m.Hosts.Get(at)
+	if runs(h) {
+		return at
 	}
-	host, _ := Place(m, service, object)
-	return host
+	if other, ok := Place(m, service, object); ok {
+		return other
+	}
+	if gateway(h) {
+		return at
+	}
+	return ""
 }
 
 // Settle gives a service of an object a place if it needs one and has none, takes it away if it needs it

@@ -58,6 +58,14 @@ type HostDown struct {
 	Cause string `json:"cause"`
 }
 
+// AgentUp says that a host's node agent reports.
+type AgentUp struct {
+	Started time.Time `json:"started"` // when this run of the agent began
+}
+
+// AgentLost says that a host's node agent stopped reporting.
+type AgentLost struct{}
+
 // PortPlugged says that an interface of a port appeared on a host.
 type PortPlugged struct {
 	Port      string `json:"port"`
@@ -149,6 +157,12 @@ func (HostRefused) Kind() string { return "host_refused" }
 
 // Kind names the type.
 func (HostDown) Kind() string { return "host_down" }
+
+// Kind names the type.
+func (AgentUp) Kind() string { return "agent_up" }
+
+// Kind names the type.
+func (AgentLost) Kind() string { return "agent_lost" }
 
 // Kind names the type.
 func (PortPlugged) Kind() string { return "port_plugged" }

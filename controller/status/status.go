@@ -35,7 +35,7 @@ const (
 
 // Condition is one step on the way of a port to ACTIVE.
 type Condition struct {
-	Type   string `json:"type"` // "Bound", "Connected", "Realized", "Whole"
+	Type   string `json:"type"` // "Bound", "Connected", "Realized", "DHCP", "Placed", "Whole"
 	OK     bool   `json:"ok"`
 	Reason Reason `json:"reason,omitempty"`
 	Msg    string `json:"message,omitempty"`
@@ -60,9 +60,10 @@ type Target struct {
 // Host is what is known of a host's state. It is a value that is replaced, never changed.
 type Host struct {
 	Name    string                    `json:"name"`
-	OVSDB   bool                      `json:"ovsdb"`   // its OVSDB is, or was, connected: it has one
-	Targets map[string]Target         `json:"targets"` // "ovsdb" and the bridges, by name
-	Pending map[model.ID]spec.Pending `json:"-"`       // what keeps networks from being whole there
+	OVSDB   bool                      `json:"ovsdb"`          // its OVSDB is, or was, connected: it has one
+	Targets map[string]Target         `json:"targets"`        // "ovsdb" and the bridges, by name
+	Pending map[model.ID]spec.Pending `json:"-"`              // what keeps networks from being whole there
+	Node    *Node                     `json:"node,omitempty"` // its agent, if one ever reported
 }
 
 // Confirmed returns the newest revision that all targets of the host hold, and the first target, by
@@ -128,6 +129,9 @@ func (v View) Port(m *model.Model, p *model.Port) Port {
 		if h, known := v[host]; host == home.Host || known && h.Down() == "" {
 			add(Build, v.confirmed(host, rev))
 		}
+	}
+	if c, needed := v.dhcp(m, p); needed {
+		add(Build, c)
 	}
 	if why, waits := v[home.Host].Pending[p.Network]; waits {
 		add(Build, Condition{Type: "Whole", Reason: Reason(why.Reason), Msg: why.Msg, Host: home.Host})

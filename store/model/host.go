@@ -18,9 +18,21 @@ type Host struct {
 	// Bridges ties datapath ids to bridge names for hosts without OVSDB.
 	Bridges map[string]of.DPID `json:"bridges,omitempty"`
 	// Drained keeps new routers and DHCP servers off a gateway host; what is there stays until it is moved.
-	Drained bool   `json:"drained,omitempty"`
+	Drained bool `json:"drained,omitempty"`
+	// Agent is whether the host has a node agent that can run services.
+	Agent AgentState `json:"agent,omitempty"`
 	Rev     uint64 `json:"rev"` // store revision of the last change
 }
+
+// AgentState is what is known of a host's node agent.
+type AgentState string
+
+// The states of an agent.
+const (
+	AgentNever AgentState = ""     // none has ever reported: nothing is put on the host
+	AgentUp    AgentState = "up"   // it reports
+	AgentLost  AgentState = "lost" // it did, and stopped: what is on the host moves, if there is another
+)
 
 // HostSettings are the facts of a host that the fabric is planned from. A zero field is unset.
 type HostSettings struct {
