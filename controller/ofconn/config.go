@@ -30,6 +30,10 @@ type Config struct {
 	// Anything received counts, and so does a switch that keeps taking a
 	// large change off our hands. Default 15 s.
 	DeadAfter time.Duration
+	// AnswerTimeout is how long a switch that is alive may leave a request
+	// without an answer, or without the next part of it, before the session is
+	// closed: whatever keeps it, a new connection is worth a try. Default 60 s.
+	AnswerTimeout time.Duration
 	// HandshakeTimeout limits the time from S0 to S5. Default 10 s.
 	HandshakeTimeout time.Duration
 	// WriteTimeout is how long one write of at most 64 KiB may block before
@@ -76,6 +80,7 @@ func (c Config) withDefaults() Config {
 	}
 	orDuration(&c.EchoInterval, 5*time.Second)
 	orDuration(&c.DeadAfter, 15*time.Second)
+	orDuration(&c.AnswerTimeout, time.Minute)
 	orDuration(&c.HandshakeTimeout, 10*time.Second)
 	orDuration(&c.WriteTimeout, 15*time.Second)
 	if c.MaxConns <= 0 {

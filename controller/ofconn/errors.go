@@ -16,6 +16,9 @@ var (
 	// ErrDead is why a session ended whose switch said nothing for
 	// Config.DeadAfter.
 	ErrDead = errors.New("switch does not answer")
+	// ErrNoAnswer is why a session ended whose switch was alive but left a
+	// request without an answer for Config.AnswerTimeout.
+	ErrNoAnswer = errors.New("switch does not answer a request")
 	// ErrVersion means that the peer cannot speak OpenFlow 1.3.
 	ErrVersion = errors.New("no OpenFlow version in common")
 	// ErrStaleRole means that the switch has seen a newer generation id: some

@@ -322,6 +322,16 @@ func TestSilentSwitchIsGivenUp(t *testing.T) {
 	})
 }
 
+// A switch may be alive and yet never answer.
+func TestRequestWithoutAnswerEndsTheSession(t *testing.T) {
+	sw, s := connected(t, fakeswitch.Options{}, ofconn.Config{EchoInterval: 20 * time.Millisecond, AnswerTimeout: 200 * time.Millisecond})
+	sw.SetFault(fakeswitch.On(wire.TypeMultipartRequest, fakeswitch.Reaction{Ignore: true}))
+	if _, err := s.Flows(testContext(t), of.TableAll, 0, 0); !errors.Is(err, ofconn.ErrNoAnswer) {
+		t.Errorf("dump: %v, want ErrNoAnswer", err)
+	}
+	receive(t, "end", s.Done())
+}
+
 func TestSwitchGetsItsEchoBack(t *testing.T) {
 	replies := make(chan string, 10)
 	sw, _ := connected(t, fakeswitch.Options{}, ofconn.Config{})

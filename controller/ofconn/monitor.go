@@ -70,14 +70,8 @@ func (s *Session) Watch(ctx context.Context, m Monitor, each func(wire.MonitorUp
 	if err != nil {
 		return fmt.Errorf("starting a flow monitor: %w", err)
 	}
-	err = s.send(ctx, batch{bytes: message})
-	for whole := false; err == nil && !whole; {
-		select {
-		case <-p.signal:
-			_, whole, err = s.calls.next(p)
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
+	if err = s.send(ctx, batch{bytes: message}); err == nil {
+		err = s.await(ctx, p, nil) // the parts go to the function above
 	}
 	if err == nil {
 		return nil

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/netrack/openflow"
 	"github.com/sirupsen/logrus"
@@ -263,11 +264,17 @@ func (s *Session) stream(ctx context.Context, want wire.Type, encode encoder, ea
 
 // await calls each with the parts of an answer until it is whole.
 func (s *Session) await(ctx context.Context, p *call, each func(body []byte) error) error {
+	timeout := time.NewTimer(s.cfg.AnswerTimeout)
+	defer timeout.Stop()
 	for {
 		select {
 		case <-p.signal:
+			timeout.Reset(s.cfg.AnswerTimeout)
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-timeout.C:
+			s.fail(ErrNoAnswer)
+			return s.Err()
 		}
 		parts, whole, err := s.calls.next(p)
 		if err != nil {
