@@ -1,0 +1,69 @@
+package netns
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// guardTable is our table of guards in the family netdev.
+const guardTable = "heddle-agent"
+
+// A guard keeps the host's own stack off a link that is plugged into a userspace datapath. The datapath
+// reads the link through a packet socket, so the kernel gets a copy of every frame and would answer ARP
+// and more in the host's name. The ingress hook comes after packet sockets: dropping there takes nothing
+// from Open vSwitch.
+
+// guards returns the links that have a guard, of those we gave one, and the names of all our chains.
+func guards(ctx context.Context) (guarded, chains map[string]bool, err error) {
+	guarded, chains = map[string]bool{}, map[string]bool{}
+	out, err := command(ctx, nil, "nft", "-j", "list", "table", "netdev", guardTable)
+	if e := (*commandError)(nil); errors.As(err, &e) && strings.Contains(e.said, "No such file or directory") {
+		return guarded, chains, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("read guards: %w", err)
+	}
+	var list struct {
+		NFTables []struct {
+			Chain *struct {
+				Name, Hook, Policy string
+				Dev                any
+			}
+		}
+	}
+	if err := json.Unmarshal(out, &list); err != nil {
+		return nil, nil, fmt.Errorf("read guards: %w", err)
+	}
+	for _, o := range list.NFTables {
+		if c := o.Chain; c != nil {
+			chains[c.Name] = true
+			if c.Hook == "ingress" && c.Policy == "drop" && c.Dev == c.Name {
+				guarded[c.Name] = true
+			}
+		}
+	}
+	return guarded, chains, nil
+}
+
+// setGuards makes guards for links and takes others away, all or nothing.
+func setGuards(ctx context.Context, add, remove []string) error {
+	if len(add)+len(remove) == 0 {
+		return nil
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "add table netdev %s\n", guardTable)
+	for _, link := range append(add[:len(add):len(add)], remove...) {
+		// Adding first makes the deletion of what is not there no error.
+		fmt.Fprintf(&b, "add chain netdev %s \"%s\"\ndelete chain netdev %s \"%s\"\n", guardTable, link, guardTable, link)
+	}
+	for _, link := range add {
+		fmt.Fprintf(&b, "add chain netdev %s \"%s\" { type filter hook ingress device \"%s\" priority 0; policy drop; }\n", guardTable, link, link)
+	}
+	if _, err := command(ctx, []byte(b.String()), "nft", "-f", "-"); err != nil {
+		return fmt.Errorf("guard links: %w", err)
+	}
+	return nil
+}
