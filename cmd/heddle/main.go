@@ -37,7 +37,7 @@ func newRootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w: %s --help lists the flags", err, cmd.CommandPath())
 	})
-	root.AddCommand(newServerCommand(), newRestoreCommand(), newLabCommand(), newVersionCommand())
+	root.AddCommand(newServerCommand(), newRestoreCommand(), newAgentCommand(), newLabCommand(), newVersionCommand())
 	return root
 }
 
