@@ -29,6 +29,7 @@ type Session struct {
 	calls    calls
 	ports    portTable
 	watches  watches
+	dumped   atomic.Int64 // flows in the last dump
 
 	out    chan batch
 	urgent chan []byte
