@@ -66,6 +66,9 @@ type Config struct {
 	Netns   string   // directory of named network namespaces; default "/run/netns"
 	Own     []string // files in a daemon's directory that it writes itself, beside its pid file
 	Log     string   // the one of Own that it logs to; it is cut to nothing beyond MaxLog bytes
+	// Restart reports whether a daemon would not survive being told of changed files, so that it has to
+	// be restarted. It may be nil.
+	Restart func(have Child) bool
 	// Died is told of a daemon that ended though nobody asked it to, from a goroutine of the set. It may
 	// be nil, and must not call the set.
 	Died   func(name string, pid int)
@@ -200,10 +203,10 @@ func (s *Set) keep(ctx context.Context, name string, want Child, procs []process
 	if err != nil {
 		return err
 	}
-	if have.Fault == "" && slices.Equal(want.Args, have.Args) {
-		if want.Equal(have) {
-			return nil
-		}
+	if want.Equal(have) {
+		return nil
+	}
+	if have.Fault == "" && slices.Equal(want.Args, have.Args) && (s.cfg.Restart == nil || !s.cfg.Restart(have)) {
 		if err := s.write(name, want.Files); err != nil {
 			return err
 		}
