@@ -6,6 +6,9 @@
 // MTU, its domain, whether a router advertises it) changes the command line and restarts the process.
 // [Servers] keeps the processes.
 //
+// There is one exception: dnsmasq before 2.91 crashes on SIGHUP after it answered a host that has extra
+// options, so there Servers restarts it instead on networks with such ports. Leases outlast that.
+//
 // An address is given only to the MAC address of its port: the ranges are static. A lease that outlives
 // its port is released by Servers, for dnsmasq would keep the address from its next user.
 //
