@@ -81,7 +81,7 @@ func (k known) fill(s string) string {
 
 // more are attributes that Heddle returns and the reference's transcript does not hold: they belong to
 // extensions that were not loaded there, or depend on the kind of network.
-var more = []string{"data_plane_status", "dns_domain", "propagate_uplink_status", "is_default", "security_groups"}
+var more = []string{"data_plane_status", "dns_domain", "propagate_uplink_status", "is_default", "security_groups", "enable_snat"}
 
 // match compares an answer with what is wanted and remembers what placeholders stand for. The order
 // of lists does not count.
@@ -168,14 +168,22 @@ func (k known) matchText(want, got, at string) error {
 }
 
 func TestAnswersAreTheReferences(t *testing.T) {
+	for _, file := range []string{"transcript", "layer3"} {
+		t.Run(file, func(t *testing.T) { replay(t, "testdata/"+file+".txt") })
+	}
+}
+
+// replay sends the requests of a transcript to a new server.
+func replay(t *testing.T, path string) {
+	t.Helper()
 	a := newAPI(t)
 	k := known{}
-	for _, s := range readTranscript(t, "testdata/transcript.txt") {
-		path, body := k.fill(s.path), k.fill(s.body)
-		r := a.send(s.method, path, body, s.headers...)
+	for _, s := range readTranscript(t, path) {
+		target, body := k.fill(s.path), k.fill(s.body)
+		r := a.send(s.method, target, body, s.headers...)
 		fail := func(format string, args ...any) {
 			t.Helper()
-			t.Errorf("%s: %s %s %s\n got %d %s\nwant %s %s\n%s", s.title, s.method, path, body, r.code, r.body, s.code,
+			t.Errorf("%s: %s %s %s\n got %d %s\nwant %s %s\n%s", s.title, s.method, target, body, r.code, r.body, s.code,
 				k.fill(s.want), fmt.Sprintf(format, args...))
 		}
 		if fmt.Sprint(r.code) != s.code {
