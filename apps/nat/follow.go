@@ -76,4 +76,6 @@ func mayChangePort(tx *store.Tx, before, after *model.Port) error {
 	return nil
 }
 
-func has(p *model.Port, what func(model.FixedIP) bool) bool { return slices.ContainsFunc(p.FixedIPs, what) }
+func has(p *model.Port, what func(model.FixedIP) bool) bool {
+	return slices.ContainsFunc(p.FixedIPs, what)
+}

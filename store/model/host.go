@@ -21,7 +21,7 @@ type Host struct {
 	Drained bool `json:"drained,omitempty"`
 	// Agent is whether the host has a node agent that can run services.
 	Agent AgentState `json:"agent,omitempty"`
-	Rev     uint64 `json:"rev"` // store revision of the last change
+	Rev   uint64     `json:"rev"` // store revision of the last change
 }
 
 // AgentState is what is known of a host's node agent.
