@@ -45,7 +45,7 @@ func (c *Controller) serveHost(ctx context.Context, s *ovsdb.Session, name strin
 	d := &database{h: h, session: s, named: named}
 	d.loop = reconcile.NewLoop[row.Key, row.Row](rowTarget{s, d}, d.want)
 	d.loop.Resync = c.cfg.Resync
-	d.loop.Report = newReporter(h, targetOVSDB, h.log, rowText).report
+	d.loop.Report = d.reporter()
 	h.open(d)
 	defer h.closed(d)
 	c.takeOver(ctx, d)
@@ -56,6 +56,20 @@ func (c *Controller) serveHost(ctx context.Context, s *ovsdb.Session, name strin
 	_ = d.loop.Run(ctx) // ends with the session
 	cancel()
 	wg.Wait()
+}
+
+// reporter reports the passes of the database's loop.
+func (d *database) reporter() func(reconcile.Result[row.Key, row.Row]) {
+	report := newReporter(d.h, targetOVSDB, d.h.log, rowText).report
+	var known map[string]bool // ports of br-int that the pass before knew
+	return func(r reconcile.Result[row.Key, row.Row]) {
+		// An interface that other software plugged is put on the dead VLAN; nobody altered anything.
+		maps.DeleteFunc(r.Drift.Delete, func(k row.Key, _ row.Row) bool { return k.Kind == row.KindTag && !known[k.Name] })
+		report(r)
+		if r.Err == nil {
+			known = d.current.plugs
+		}
+	}
 }
 
 // join waits until the host has a name of its own, stores what it says, and returns the running host.

@@ -42,6 +42,14 @@ func TestHostsSetUpOtherwise(t *testing.T) {
 	f.allReach(5*time.Second, a, b, c)
 
 	t.Run("ipv6_and_multicast_pass", func(t *testing.T) { f.in(t).testIPv6(a, b) })
+	t.Run("interface_of_other_software_is_no_drift", func(t *testing.T) {
+		f := f.in(t)
+		f.vsctl("cmp2", "add-port", "br-int", "other0", "--", "set", "Interface", "other0", "type=internal", "external_ids:iface-id=not-a-port")
+		eventually(t, 5*time.Second, "it is on the dead VLAN", func() error {
+			return wantEqual("tag", f.vsctl("cmp2", "get", "Port", "other0", "tag"), "4095")
+		})
+		f.vsctl("cmp2", "del-port", "other0")
+	})
 	t.Run("iface_id_comes_after_the_port", func(t *testing.T) { f.in(t).testLateID(red, b) })
 	t.Run("iface_id_changes_in_place", func(t *testing.T) { f.in(t).testChangedID(red, b) })
 	t.Run("two_ports_of_one_host", func(t *testing.T) {
