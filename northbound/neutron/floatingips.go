@@ -19,10 +19,10 @@ func floatingIPTable(ops *nat.Ops) *resource[*model.FloatingIP, nat.FloatingIPCr
 			if ids, ok := f["id"]; ok {
 				return pickIDs(m.FloatingIPs.Get, ids)
 			}
-			if ids, ok := f["port_id"]; ok && allSet(ids) {
+			if ids, ok := f["port_id"]; ok {
 				return onNetworks(m.FloatingIPsTo, ids)
 			}
-			if ids, ok := f["router_id"]; ok && allSet(ids) {
+			if ids, ok := f["router_id"]; ok {
 				return onNetworks(m.FloatingIPsOf, ids)
 			}
 			return values(m.FloatingIPs)
@@ -37,16 +37,6 @@ func floatingIPTable(ops *nat.Ops) *resource[*model.FloatingIP, nat.FloatingIPCr
 		remove: ops.DeleteFloatingIP,
 		retag:  func(tags []string) nat.FloatingIPUpdate { return nat.FloatingIPUpdate{Tags: l2.Val(tags)} },
 	})
-}
-
-// allSet reports whether none of the values of a filter asks for what has no value: no index knows it.
-func allSet(values []string) bool {
-	for _, s := range values {
-		if s == "" {
-			return false
-		}
-	}
-	return true
 }
 
 func (v *view) seesFloatingIP(f *model.FloatingIP) bool {

@@ -91,7 +91,7 @@ func toNever(name string) parser[struct{}] {
 		}
 		b, err := toBool(v)
 		if err == nil && b {
-			err = model.Errorf(model.Invalid, "BadRequest", "Bad router request: routers cannot be %s here.", name)
+			err = model.Errorf(model.Invalid, "BadRequest", "Bad router request: %s routers are not supported.", name)
 		}
 		return struct{}{}, err
 	}
