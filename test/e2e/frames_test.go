@@ -132,17 +132,12 @@ func sendFrame(t testing.TB, v *lab.VM, to, text string) {
 // sendFrameFrom is sendFrame with a source address of one's own choice.
 func sendFrameFrom(t testing.TB, v *lab.VM, from, to, text string) {
 	t.Helper()
-	sendRaw(t, v, from, to, experimental, text)
-}
-
-func sendRaw(t testing.TB, v *lab.VM, from, to string, kind uint16, payload string) {
-	t.Helper()
 	src, err := net.ParseMAC(from)
 	ok(t, err)
 	dst, err := net.ParseMAC(to)
 	ok(t, err)
-	frame := binary.BigEndian.AppendUint16(append(append([]byte{}, dst...), src...), kind)
-	frame = append(frame, payload...)
+	frame := binary.BigEndian.AppendUint16(append(append([]byte{}, dst...), src...), experimental)
+	frame = append(frame, text...)
 	if len(frame) < 60 {
 		frame = append(frame, make([]byte, 60-len(frame))...)
 	}

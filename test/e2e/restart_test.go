@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"net"
 	"slices"
 	"sync"
 	"testing"
@@ -209,4 +210,47 @@ func (c *churn) check(t *testing.T) {
 	if len(c.made)+len(c.deleted) < 20 || c.plugs < 5 {
 		t.Error("hardly anything changed meanwhile: the test shows nothing")
 	}
+}
+
+// TestServerComesBackElsewhere moves a server to other ports, as an operator does who changes a
+// setting, and restarts it while ovs-vswitchd of a host is down.
+func TestServerComesBackElsewhere(t *testing.T) {
+	f := newJoinedFabric(t, 2)
+	red := f.network("red", "vxlan", "tenant-a", "10.0.22.0/24")
+	a, b := f.vm("a", "net1", red), f.vm("b", "cmp1", red)
+	f.active(a, b)
+	f.allReach(5*time.Second, a, b)
+	f.asWanted(10*time.Second, "net1", "cmp1")
+
+	unchanged := f.untouched("net1", "cmp1")
+	p := probeFrom(t, a.VM, b.IP(), 5*time.Millisecond)
+	f.server.stop()
+	old := f.server.openFlow
+	f.server.openFlow = net.JoinHostPort(f.server.addr.String(), freePort(t, f.server.addr.String()))
+	f.server.ovsdb = net.JoinHostPort(f.server.addr.String(), freePort(t, f.server.addr.String()))
+	f.server.start()
+	f.join(f.lab.Hosts()...)
+	for _, host := range []string{"net1", "cmp1"} {
+		for _, bridge := range []string{"br-int", "br-tun"} {
+			if got := f.vsctl(host, "get-controller", bridge); got != "tcp:"+f.server.openFlow {
+				t.Errorf("controller of %s of %s is %q, was tcp:%s, want tcp:%s", bridge, host, got, old, f.server.openFlow)
+			}
+		}
+	}
+	f.active(a, b)
+	f.asWanted(10*time.Second, "net1", "cmp1")
+	unchanged(t, nil)
+	if sent, lost := p.end(); len(lost) > 0 {
+		t.Errorf("%d of %d pings were lost", len(lost), sent)
+	}
+
+	// The bridges of net1 are empty when the server meets them again.
+	f.server.kill()
+	ok(t, f.host("net1").KillVswitchd(t.Context()))
+	f.server.start()
+	ok(t, f.host("net1").StartVswitchd(t.Context()))
+	f.reaches(5*time.Second, b, a.IP())
+	f.active(a, b)
+	f.asWanted(10*time.Second, "net1", "cmp1")
+	f.noDrift()
 }
