@@ -112,8 +112,11 @@ func runAgent(ctx context.Context, c agentConfig, source node.Source, log *logru
 		return err
 	}
 	defer kernel.Close()
+	parts := &agentParts{netns: c.NetnsDir, state: state, log: log}
+	runner := node.New(node.Config{Host: c.Host, State: state, Source: source, Kernel: kernel, Parts: parts.all(), Log: log})
+	parts.repair = runner.Repair
 	log.WithFields(logrus.Fields{"server": c.Server, "state": c.StateDir}).Info("heddle agent works")
-	err = node.New(node.Config{Host: c.Host, State: state, Source: source, Kernel: kernel, Log: log}).Run(ctx)
+	err = errors.Join(runner.Run(ctx), parts.close())
 	if err == nil {
 		log.Info("stopped; namespaces and what runs in them stay")
 	}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/heddle-sdn/heddle/apps/dhcp"
+	"github.com/heddle-sdn/heddle/apps/node"
+	"github.com/heddle-sdn/heddle/apps/ra"
+	"github.com/heddle-sdn/heddle/controller/spec"
+	"github.com/heddle-sdn/heddle/internal/child"
+)
+
+// The names of an agent's parts.
+const (
+	partDHCP = "dhcp"
+	partRA   = "ra"
+)
+
+// agentParts are what an agent makes beside namespaces and ports.
+type agentParts struct {
+	netns  string
+	state  *node.StateDir
+	log    *logrus.Entry
+	repair func(part, namespace, text string) // set before the first pass
+
+	closers []io.Closer
+}
+
+// all returns the parts, each independent of the others.
+func (p *agentParts) all() []node.Part {
+	return []node.Part{
+		&latePart{name: partDHCP, open: p.dhcp, needed: func(ns spec.Namespace) bool { return ns.DHCP != nil }},
+		&latePart{name: partRA, open: p.ra, needed: func(ns spec.Namespace) bool { return len(ns.RA) > 0 }},
+	}
+}
+
+// close stops watching the daemons, which go on.
+func (p *agentParts) close() error {
+	var errs []error
+	for _, c := range p.closers {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (p *agentParts) dhcp() (node.Part, error) {
+	servers, err := dhcp.NewServers(dhcp.ServersConfig{Dir: p.state.Path(partDHCP), Netns: p.netns,
+		Died: p.died(partDHCP, "dnsmasq"), Logger: p.log.WithField("part", partDHCP)})
+	if err != nil {
+		return nil, err
+	}
+	p.closers = append(p.closers, servers)
+	return node.FromTarget(partDHCP, servers, 1, func(ns spec.Namespace) (dhcp.Server, bool) {
+		s, ok := servers.Wanted(map[string]spec.Namespace{ns.Name: ns})[ns.Name]
+		return s, ok
+	}), nil
+}
+
+func (p *agentParts) ra() (node.Part, error) {
+	senders, err := ra.NewSenders(ra.Config{Dir: p.state.Path(partRA), Netns: p.netns,
+		Died: p.died(partRA, "radvd"), Logger: p.log.WithField("part", partRA)})
+	if err != nil {
+		return nil, err
+	}
+	p.closers = append(p.closers, senders)
+	return node.FromTarget(partRA, senders, 1, func(ns spec.Namespace) (child.Child, bool) {
+		c, ok := ra.Wanted(map[string]spec.Namespace{ns.Name: ns})[ns.Name]
+		return c, ok
+	}), nil
+}
+
+// died returns what is to be done when a daemon ends by itself.
+func (p *agentParts) died(part, program string) func(namespace string, pid int) {
+	return func(namespace string, pid int) {
+		p.repair(part, namespace, fmt.Sprintf("start %s again: process %d ended", program, pid))
+	}
+}
+
+// latePart is a part that may not be there yet, because its program is not installed, say. Until it is,
+// namespaces that need it fail, and no others.
+type latePart struct {
+	name   string
+	open   func() (node.Part, error)
+	needed func(spec.Namespace) bool
+
+	part node.Part
+}
+
+// Name returns the part's name.
+func (p *latePart) Name() string { return p.name }
+
+// Sync opens the part unless it is open, and makes a pass.
+func (p *latePart) Sync(ctx context.Context, want map[string]node.Wanted) (map[string]error, error) {
+	if p.part == nil {
+		part, err := p.open()
+		if err != nil {
+			failed := map[string]error{}
+			for name, w := range want {
+				if p.needed(w.Namespace) {
+					failed[name] = err
+				}
+			}
+			return failed, nil
+		}
+		p.part = part
+	}
+	return p.part.Sync(ctx, want)
+}
