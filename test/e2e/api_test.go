@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -230,4 +231,28 @@ func (c *client) awaitEvent(t testing.TB, limit time.Duration, after uint64, kin
 		return fmt.Errorf("not among %d events", len(evs))
 	})
 	return found
+}
+
+// eventStream follows the log as a browser does and passes events on until the test ends.
+func (c *client) eventStream(t testing.TB) <-chan string {
+	req, err := http.NewRequestWithContext(t.Context(), "GET", c.base+"/v1/events?after=latest", nil)
+	ok(t, err)
+	req.Header.Set("Accept", "text/event-stream")
+	resp, err := (&http.Client{}).Do(req)
+	ok(t, err)
+	lines := make(chan string, 1000)
+	go func() {
+		defer resp.Body.Close()
+		defer close(lines)
+		for s := bufio.NewScanner(resp.Body); s.Scan(); {
+			if data, isData := strings.CutPrefix(s.Text(), "data: "); isData {
+				select {
+				case lines <- data:
+				case <-t.Context().Done():
+					return
+				}
+			}
+		}
+	}()
+	return lines
 }
