@@ -32,6 +32,8 @@ var rules = []rule{
 		why: "the store's file is one backend's business"},
 	{of: everything, except: []string{"apps/netns"}, banned: []string{"github.com/vishvananda/netlink", "github.com/vishvananda/netns"}, direct: true,
 		why: "entering namespaces is easy to get wrong; it is done in one place"},
+	{of: everything, except: []string{"apps/nat"}, banned: []string{"github.com/ti-mo/conntrack", "github.com/mdlayher/netlink"}, direct: true,
+		why: "only who translates addresses ends sessions"},
 	{of: everything, except: []string{"northbound", "cmd"}, banned: []string{"github.com/gorilla/mux"}, direct: true,
 		why: "only northbounds speak HTTP"},
 	{of: []string{"northbound"}, banned: []string{module + "controller/ofconn", module + "controller/ovsdb"}, direct: true,
