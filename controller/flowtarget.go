@@ -2,6 +2,9 @@ package controller
 
 import (
 	"context"
+	"maps"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/heddle-sdn/heddle/controller/of"
 	"github.com/heddle-sdn/heddle/controller/ofconn"
@@ -9,6 +12,8 @@ import (
 	"github.com/heddle-sdn/heddle/controller/reconcile"
 	"github.com/heddle-sdn/heddle/controller/wire"
 )
+
+var _ reconcile.PartReader[of.Key, wire.Entry] = flowTarget{}
 
 // flowTarget is the flow tables of one connected bridge, as far as they are Heddle's.
 type flowTarget struct {
@@ -23,16 +28,45 @@ type flowTarget struct {
 // Actual dumps the flows that carry Heddle's cookies, without the learned ones that may stay.
 func (t flowTarget) Actual(ctx context.Context) (map[of.Key]wire.Entry, error) {
 	dump, err := t.sw.Flows(ctx, of.TableAll, pipeline.Owner, pipeline.OwnerMask)
-	if err != nil {
-		return nil, err
-	}
+	t.withoutLearned(dump)
+	return dump, err
+}
+
+func (t flowTarget) withoutLearned(dump map[of.Key]wire.Entry) {
 	scopes := t.learn()
-	for k, e := range dump {
-		if mayStay(k, e, scopes) {
-			delete(dump, k)
-		}
+	maps.DeleteFunc(dump, func(k of.Key, e wire.Entry) bool { return mayStay(k, e, scopes) })
+}
+
+// maxCookies is how many cookies are asked for one by one; for more, one dump of all is as quick.
+const maxCookies = 32
+
+// ActualPart dumps the flows with the cookies of touched flows, and the learned ones, whose scope may
+// have changed too. Open vSwitch has an index of cookies, so that this costs what it finds.
+func (t flowTarget) ActualPart(ctx context.Context, touched []wire.Entry) (map[of.Key]wire.Entry, func(wire.Entry) bool, error) {
+	cookies := map[of.Cookie]bool{pipeline.Learned: true}
+	for _, e := range touched {
+		cookies[e.Cookie] = true
 	}
-	return dump, nil
+	if len(cookies) > maxCookies {
+		have, err := t.Actual(ctx)
+		return have, nil, err
+	}
+	dumps := make(chan map[of.Key]wire.Entry, len(cookies))
+	g, ctx := errgroup.WithContext(ctx)
+	for c := range cookies {
+		g.Go(func() error {
+			dump, err := t.sw.Flows(ctx, of.TableAll, c, ^of.Cookie(0))
+			dumps <- dump
+			return err
+		})
+	}
+	err := g.Wait()
+	have := map[of.Key]wire.Entry{}
+	for range cookies {
+		maps.Copy(have, <-dumps)
+	}
+	t.withoutLearned(have)
+	return have, func(e wire.Entry) bool { return cookies[e.Cookie] }, err
 }
 
 // Apply commits the change as one bundle.

@@ -60,15 +60,14 @@ func (h *host) run(ctx context.Context) {
 		if pace.Wait(ctx) != nil {
 			return
 		}
-		start := time.Now()
-		h.replan(ctx)
-		pace.Worked(time.Since(start))
+		pace.Worked(h.replan(ctx))
 	}
 }
 
 // replan looks at the host, stores what it sees, plans, and wakes the loops. Facts and plan are of one
 // look: a plan that knew of an interface, and not yet of the port plugged in it, would undo it.
-func (h *host) replan(ctx context.Context) {
+// It returns how long planning took; waiting for the disk is no work.
+func (h *host) replan(ctx context.Context) time.Duration {
 	db := h.database()
 	changed := db != nil && db.read.Swap(false) // before looking: a change from now on is for the next time
 	seen := h.look()
@@ -78,13 +77,15 @@ func (h *host) replan(ctx context.Context) {
 	p := newPlan(h.plan.Load(), m, seen.Observed, h.name, h.c.cfg.Planners)
 	p.plugs = seen.plugs
 	h.publish(p)
-	h.c.cfg.Metrics.Planned(h.name, time.Since(start))
+	took := time.Since(start)
+	h.c.cfg.Metrics.Planned(h.name, took)
 	if p.err != nil {
 		h.log.WithError(p.err).WithField("rev", m.Rev).Error("host cannot be planned; nothing is changed")
 	} else {
 		h.c.board.planned(h.name, p.spec)
 	}
 	h.kickLoops(db, changed)
+	return took
 }
 
 // observed is what is known of a host, beside the model, at one moment.

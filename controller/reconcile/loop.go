@@ -71,12 +71,13 @@ func (l *Loop[K, V]) Run(ctx context.Context) error {
 		}
 		if r.Err != nil {
 			attempt++
+			mustRead = true // who knows what was half done
 			retry.Reset(l.Backoff(attempt))
 		} else {
 			attempt, mustRead, done = 0, false, want
 			retry.Stop()
 		}
-		if l.Resync > 0 && (r.Checked || r.Err != nil) {
+		if l.Resync > 0 && (r.Whole || r.Err != nil) {
 			resync.Reset(l.Resync)
 		}
 		select {
@@ -104,26 +105,64 @@ func (l *Loop[K, V]) pass(ctx context.Context, done Want[K, V], mustRead bool) (
 			ctx, cancel = context.WithTimeout(ctx, l.Timeout)
 			defer cancel()
 		}
-		r.Change, r.Reading, err = l.converge(ctx, want)
+		err = l.converge(ctx, &r, done, want, mustRead)
 		r.Drift = Drift(r.Change, done.Objects, want.Objects, l.Target.Equal)
 	}
 	r.Rev, r.Err, r.Duration = want.Rev, err, time.Since(start)
 	return want, r
 }
 
-// converge reads, compares and changes; it returns the change and how long it took to know it.
-func (l *Loop[K, V]) converge(ctx context.Context, want Want[K, V]) (Change[K, V], time.Duration, error) {
+// converge reads, compares and changes, and notes in r what it did.
+func (l *Loop[K, V]) converge(ctx context.Context, r *Result[K, V], done, want Want[K, V], whole bool) error {
 	start := time.Now()
-	have, err := l.Target.Actual(ctx)
-	if err != nil {
-		return Change[K, V]{}, time.Since(start), err
+	objects, have, err := l.read(ctx, r, done, want, whole)
+	if err == nil {
+		r.Change = Diff(objects, have, l.Target.Equal)
 	}
-	c := Diff(want.Objects, have, l.Target.Equal)
-	reading := time.Since(start)
-	if c.Empty() {
-		return c, reading, nil
+	r.Reading = time.Since(start)
+	if err != nil || r.Change.Empty() {
+		return err
 	}
-	return c, reading, l.Target.Apply(ctx, c)
+	return l.Target.Apply(ctx, r.Change)
+}
+
+// read returns what is wanted and what there is, of all of the target or of the part that the want
+// differs in from the one that is done.
+func (l *Loop[K, V]) read(ctx context.Context, r *Result[K, V], done, want Want[K, V], whole bool) (objects, have map[K]V, err error) {
+	part, can := l.Target.(PartReader[K, V])
+	if whole || !can {
+		r.Whole = true
+		have, err = l.Target.Actual(ctx)
+		return want.Objects, have, err
+	}
+	have, within, err := part.ActualPart(ctx, touched(done.Objects, want.Objects, l.Target.Equal))
+	if within == nil {
+		r.Whole = true
+		return want.Objects, have, err
+	}
+	objects = map[K]V{}
+	for k, v := range want.Objects {
+		if within(v) {
+			objects[k] = v
+		}
+	}
+	return objects, have, err
+}
+
+// touched returns the values of all objects that differ between two wants, as they were and as they are.
+func touched[K comparable, V any](before, now map[K]V, equal func(a, b V) bool) []V {
+	step := Diff(now, before, equal)
+	out := make([]V, 0, step.Len()+len(step.Update))
+	for _, v := range step.Add {
+		out = append(out, v)
+	}
+	for k, v := range step.Update {
+		out = append(out, v, before[k])
+	}
+	for _, v := range step.Delete {
+		out = append(out, v)
+	}
+	return out
 }
 
 // Exponential returns a backoff that starts at first and doubles up to most.

@@ -51,6 +51,17 @@ type Target[K comparable, V any] interface {
 	Equal(want, have V) bool
 }
 
+// PartReader is a Target that can read less than all of itself. A loop uses it for a pass after which
+// only the want changed: what was in step with the want before is, as far as anyone knows, still so.
+// That is verified by reading all of it when the target said that it was altered, when a pass failed,
+// and every Resync.
+type PartReader[K comparable, V any] interface {
+	// ActualPart reads at least the objects that a step of the want concerns. touched are the wanted
+	// values of before and of now that the step is about. within reports whether an object belongs to
+	// what was read; nil stands for all objects.
+	ActualPart(ctx context.Context, touched []V) (have map[K]V, within func(V) bool, err error)
+}
+
 // Want is a desired state.
 type Want[K comparable, V any] struct {
 	Rev     uint64  // the store revision it was planned from
@@ -64,6 +75,7 @@ type Result[K comparable, V any] struct {
 	Change   Change[K, V]
 	Drift    Change[K, V] // the part of Change that no new want explains: the target was altered by others
 	Checked  bool         // the target was read; false when only the revision moved on
+	Whole    bool         // all of it was read
 	Duration time.Duration
 	Reading  time.Duration // the part of Duration until the Change was known
 	Err      error

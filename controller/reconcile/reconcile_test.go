@@ -100,6 +100,11 @@ func (d *desk) fail(err error) {
 
 // run starts a loop in a bubble of virtual time and stops it at the end of the test.
 func run(t *testing.T, s *shelf, d *desk, set func(*Loop[string, int])) (l *Loop[string, int], last func() Result[string, int]) {
+	return runOn(t, s, d, set)
+}
+
+// runOn is run for a target that is made of a shelf.
+func runOn(t *testing.T, s Target[string, int], d *desk, set func(*Loop[string, int])) (l *Loop[string, int], last func() Result[string, int]) {
 	var mu sync.Mutex
 	var res Result[string, int]
 	l = NewLoop(s, d.desired)
