@@ -519,12 +519,12 @@ func TestStateDirectoryThatOthersMayNotEnter(t *testing.T) {
 	h.expect(h.lease(net1, "fa:16:3e:00:00:01"), "ip", "10.1.0.5")
 }
 
-// await waits for a condition, 2 s at most.
+// await waits for a condition, 5 s at most.
 func await(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(2 * time.Second); !holds(); {
+	for deadline := time.Now().Add(5 * time.Second); !holds(); {
 		if time.Now().After(deadline) {
-			t.Fatalf("no sign of %s in 2 s", what)
+			t.Fatalf("no sign of %s in 5 s", what)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
