@@ -9,6 +9,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/heddle-sdn/heddle/apps/dhcp"
+	"github.com/heddle-sdn/heddle/apps/nat"
 	"github.com/heddle-sdn/heddle/apps/node"
 	"github.com/heddle-sdn/heddle/apps/ra"
 	"github.com/heddle-sdn/heddle/controller/spec"
@@ -19,6 +20,7 @@ import (
 const (
 	partDHCP = "dhcp"
 	partRA   = "ra"
+	partNFT  = "nft"
 )
 
 // agentParts are what an agent makes beside namespaces and ports.
@@ -31,9 +33,14 @@ type agentParts struct {
 	closers []io.Closer
 }
 
+// parallelNFT is how many tables are changed at a time: nft is a process, and waits for the kernel a lot.
+const parallelNFT = 4
+
 // all returns the parts, each independent of the others.
 func (p *agentParts) all() []node.Part {
+	tables := nat.NewTarget(nat.TargetConfig{Dir: p.netns})
 	return []node.Part{
+		node.FromTarget(partNFT, tables, parallelNFT, tables.Want),
 		&latePart{name: partDHCP, open: p.dhcp, needed: func(ns spec.Namespace) bool { return ns.DHCP != nil }},
 		&latePart{name: partRA, open: p.ra, needed: func(ns spec.Namespace) bool { return len(ns.RA) > 0 }},
 	}
