@@ -38,8 +38,8 @@ func newAgent(h *model.Host, kind AgentType) *agent {
 	return &agent{Meta: model.Meta{ID: model.ID(id.String())}, host: h, kind: kind}
 }
 
-// agents visits the agents of every host.
-func agents(m *model.Model) iter.Seq[*agent] {
+// allAgents visits the agents of every host.
+func allAgents(m *model.Model) iter.Seq[*agent] {
 	return func(yield func(*agent) bool) {
 		for _, h := range m.Hosts.All() {
 			for kind, k := range agentKinds {
@@ -60,14 +60,14 @@ func agentTable() *resource[*agent, struct{}, struct{}] {
 		attrs: agentAttrs(),
 		meta:  func(a *agent) *model.Meta { return &a.Meta },
 		find: func(m *model.Model, id model.ID) (*agent, bool) {
-			for a := range agents(m) {
+			for a := range allAgents(m) {
 				if a.ID == id {
 					return a, true
 				}
 			}
 			return nil, false
 		},
-		scan:    func(m *model.Model, _ filters) iter.Seq[*agent] { return agents(m) },
+		scan:    func(m *model.Model, _ filters) iter.Seq[*agent] { return allAgents(m) },
 		visible: func(v *view, _ *agent) bool { return v.who.Admin },
 	})
 }
@@ -193,13 +193,13 @@ func (s *server) agentsOf(c collection[*agent, struct{}, struct{}], kind AgentTy
 }
 
 // placedOn makes the handler that lists the objects of a table that an agent serves.
-func placedOn[T, C, U any](agents collection[*agent, struct{}, struct{}], of *resource[T, C, U], kind AgentType, action string) handler {
+func placedOn[T, C, U any](c collection[*agent, struct{}, struct{}], of *resource[T, C, U], kind AgentType, action string) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		v := agents.srv.view(r, agents.srv.Store.Snapshot())
+		v := c.srv.view(r, c.srv.Store.Snapshot())
 		if !v.who.Admin {
 			return forbidden(action)
 		}
-		a, err := agents.look(v, pathID(r))
+		a, err := c.look(v, pathID(r))
 		if err != nil {
 			return err
 		}
@@ -211,7 +211,7 @@ func placedOn[T, C, U any](agents collection[*agent, struct{}, struct{}], of *re
 				}
 			}
 		}
-		collection[T, C, U]{of, agents.srv}.answerList(w, v, found, parseQuery(r.URL.RawQuery).all("fields"))
+		collection[T, C, U]{of, c.srv}.answerList(w, v, found, parseQuery(r.URL.RawQuery).all("fields"))
 		return nil
 	}
 }

@@ -8,12 +8,12 @@ import (
 	"github.com/heddle-sdn/heddle/store/model"
 )
 
-type routers = collection[*model.Router, router.Create, router.Update]
+type routerCollection = collection[*model.Router, router.Create, router.Update]
 
 // serveRouters adds the routes of routers and of what can be done with one.
 func (s *server) serveRouters(r *resource[*model.Router, router.Create, router.Update]) {
 	serve(s, r)
-	c := routers{r, s}
+	c := routerCollection{r, s}
 	one := "/v2.0/routers/{id}/"
 	s.handle("PUT", one+"add_router_interface", s.changeInterface(c, true))
 	s.handle("PUT", one+"remove_router_interface", s.changeInterface(c, false))
@@ -22,7 +22,7 @@ func (s *server) serveRouters(r *resource[*model.Router, router.Create, router.U
 }
 
 // changeInterface makes the handler that adds an interface to a router, or removes it.
-func (s *server) changeInterface(c routers, add bool) handler {
+func (s *server) changeInterface(c routerCollection, add bool) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		body, err := readJSON(r)
 		if err != nil {
@@ -103,7 +103,7 @@ func (v *view) mayConnect(subnet, port model.ID) error {
 }
 
 // changeRoutes makes the handler that adds some routes to a router's, or removes some of them.
-func (s *server) changeRoutes(c routers, change func(*store.Tx, model.ID, []model.Route) (*model.Router, error)) handler {
+func (s *server) changeRoutes(c routerCollection, change func(*store.Tx, model.ID, []model.Route) (*model.Router, error)) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		items, _, err := readBody(r, "router", "")
 		if err != nil {
