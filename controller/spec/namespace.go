@@ -83,6 +83,8 @@ type Instance struct {
 	Device    string   `json:"device"` // the instance's id
 	Project   string   `json:"project"`
 	Hostname  string   `json:"hostname"`
+	MAC       of.MAC   `json:"mac"`
+	MTU       int      `json:"mtu"` // bytes
 	PublicKey []string `json:"public_keys,omitempty"`
 	UserData  string   `json:"user_data,omitempty"`
 }

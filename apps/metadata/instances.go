@@ -1,0 +1,77 @@
+package metadata
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/heddle-sdn/heddle/controller/of"
+	"github.com/heddle-sdn/heddle/controller/spec"
+	"github.com/heddle-sdn/heddle/store/model"
+)
+
+// Instances returns who may ask from which address of some networks, by address. Instances with IPv6 may
+// ask from the link-local address that goes with their MAC address too. An address that means two
+// instances, on two of the networks, means none.
+func Instances(m *model.Model, networks ...model.ID) map[string]spec.Instance {
+	out := map[string]spec.Instance{}
+	twice := map[string]bool{}
+	for _, id := range networks {
+		n, ok := m.Networks.Get(id)
+		if !ok {
+			continue
+		}
+		for _, p := range m.PortsOf(id) {
+			if strings.HasPrefix(p.DeviceOwner, "network:") || len(p.FixedIPs) == 0 {
+				continue
+			}
+			i := instance(p, n)
+			for _, a := range asksFrom(p) {
+				key := a.String()
+				if _, had := out[key]; had {
+					twice[key] = true
+				}
+				out[key] = i
+			}
+		}
+	}
+	for key := range twice {
+		delete(out, key)
+	}
+	return out
+}
+
+func instance(p *model.Port, n *model.Network) spec.Instance {
+	i := spec.Instance{Port: p.ID, Device: p.DeviceID, Project: p.Project, Hostname: hostname(p), MAC: p.MAC, MTU: n.MTU}
+	i.UserData, _ = p.Profile["user_data"].(string)
+	keys, _ := p.Profile["public_keys"].([]any)
+	for _, k := range keys {
+		if text, ok := k.(string); ok && strings.TrimSpace(text) != "" {
+			i.PublicKey = append(i.PublicKey, strings.TrimSpace(text))
+		}
+	}
+	return i
+}
+
+// asksFrom returns the addresses of a port that questions may come from.
+func asksFrom(p *model.Port) []netip.Addr {
+	out := p.Addresses()
+	for _, a := range out {
+		if a.Is6() {
+			return append(out, linkLocal(p.MAC))
+		}
+	}
+	return out
+}
+
+// linkLocal is the address that an interface gives itself (RFC 4291, appendix A).
+func linkLocal(mac of.MAC) netip.Addr {
+	return netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 8: mac[0] ^ 2, 9: mac[1], 10: mac[2], 11: 0xff, 12: 0xfe, 13: mac[3], 14: mac[4], 15: mac[5]})
+}
+
+// hostname is the DNS name of a port, or one made of its first address as Neutron makes it.
+func hostname(p *model.Port) string {
+	if p.DNSName != "" {
+		return p.DNSName
+	}
+	return "host-" + strings.NewReplacer(".", "-", ":", "-").Replace(p.FixedIPs[0].IP.String())
+}
