@@ -26,8 +26,9 @@ type host struct {
 	log  *logrus.Entry
 	stop context.CancelFunc // ends run
 
-	kick chan struct{}
-	plan atomic.Pointer[plan] // newest; nil until the first
+	kick    chan struct{}
+	plan    atomic.Pointer[plan] // newest; nil until the first
+	planned inputs               // of plan; for run alone
 
 	mu      sync.Mutex
 	db      *database          // nil while the OVSDB is not connected
@@ -71,7 +72,11 @@ func (h *host) replan(ctx context.Context) time.Duration {
 	db := h.database()
 	changed := db != nil && db.read.Swap(false) // before looking: a change from now on is for the next time
 	seen := h.look()
-	h.storeFacts(ctx, seen)
+	if seen.inputs.rev = h.c.cfg.Store.Snapshot().Rev; seen.inputs.equal(h.planned) {
+		h.kickLoops(db, h.plan.Load(), changed)
+		return 0
+	}
+	stored := h.storeFacts(ctx, seen)
 	start := time.Now()
 	m := h.c.cfg.Store.Snapshot()
 	p := newPlan(h.plan.Load(), m, seen.Observed, h.name, h.c.cfg.Planners)
@@ -84,28 +89,47 @@ func (h *host) replan(ctx context.Context) time.Duration {
 	} else {
 		h.c.board.planned(h.name, p.spec)
 	}
-	h.kickLoops(db, changed)
+	h.planned = inputs{}
+	if stored && p.err == nil {
+		h.planned = seen.inputs
+		h.planned.rev = m.Rev
+	}
+	h.kickLoops(db, p, changed)
 	return took
+}
+
+// inputs stand for all that facts and plan of a host depend on: with equal inputs, neither would change.
+type inputs struct {
+	rev   uint64 // of the store
+	state *ovsdb.State
+	ports map[string]<-chan struct{} // by bridge: closed when the ports of its session change
+}
+
+func (i inputs) equal(other inputs) bool {
+	return i.rev == other.rev && i.state == other.state && maps.Equal(i.ports, other.ports)
 }
 
 // observed is what is known of a host, beside the model, at one moment.
 type observed struct {
 	spec.Observed
-	sight           // of db
-	db    *database // nil while the OVSDB is not connected
-	int   *bridge   // br-int; nil while it is not connected
+	sight            // of db
+	db     *database // nil while the OVSDB is not connected
+	int    *bridge   // br-int; nil while it is not connected
+	inputs inputs    // but for the revision
 }
 
 func (h *host) look() observed {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	o := observed{Observed: spec.Observed{Ports: map[string]map[string]of.Port{}}, db: h.db, int: h.bridges[row.IntBridge]}
+	o := observed{Observed: spec.Observed{Ports: map[string]map[string]of.Port{}}, db: h.db, int: h.bridges[row.IntBridge],
+		inputs: inputs{ports: map[string]<-chan struct{}{}}}
 	for name, b := range h.bridges {
+		o.inputs.ports[name] = b.sw.PortsChanged()
 		o.Ports[name] = b.sw.Ports()
 	}
 	if h.db != nil {
 		o.sight = h.db.look()
-		o.Rows = o.rows
+		o.Rows, o.inputs.state = o.rows, o.state
 	}
 	return o
 }
@@ -126,15 +150,18 @@ func (h *host) nextPlan() <-chan struct{} {
 	return h.news
 }
 
-// storeFacts stores which ports are plugged. While that cannot be seen, what was seen last stays true.
-func (h *host) storeFacts(ctx context.Context, seen observed) {
+// storeFacts stores which ports are plugged, and reports whether that is done. While it cannot be seen,
+// what was seen last stays true.
+func (h *host) storeFacts(ctx context.Context, seen observed) (done bool) {
 	ifaces, known := h.plugged(h.c.cfg.Store.Snapshot(), seen)
 	if !known {
-		return
+		return false
 	}
-	if err := h.c.cfg.Facts.Plugged(ctx, h.name, ifaces); err != nil && ctx.Err() == nil {
+	err := h.c.cfg.Facts.Plugged(ctx, h.name, ifaces)
+	if err != nil && ctx.Err() == nil {
 		h.log.WithError(err).Warn("plugged ports cannot be stored; tried again with the next change")
 	}
+	return err == nil
 }
 
 // plugged returns the interfaces on br-int by the port they are of; known is false while neither the
@@ -168,13 +195,10 @@ func (h *host) database() *database {
 	return h.db
 }
 
-// kickLoops wakes the loops for the new plan; changed says that the OVSDB has to be compared whatever
-// the plan is.
-func (h *host) kickLoops(db *database, changed bool) {
-	if changed {
-		db.loop.Verify()
-	} else if db != nil {
-		db.loop.Kick()
+// kickLoops wakes the loops for a plan; changed says that the OVSDB changed.
+func (h *host) kickLoops(db *database, p *plan, changed bool) {
+	if db != nil {
+		db.kick(p, changed)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -203,6 +227,8 @@ type database struct {
 	read atomic.Bool
 	// current is the plan of the pass under way. Only the loop's goroutine touches it.
 	current *plan
+	kicked  uint64      // version of the rows that the loop was woken for last
+	later   atomic.Bool // it will be woken for tags
 
 	seen sight // newest; under the host's mu
 }
@@ -213,6 +239,29 @@ type sight struct {
 	rows   *spec.Rows
 	plugs  map[string]bool     // ports of br-int that have an iface-id, by name
 	ifaces map[model.ID]string // interfaces on br-int, by the API's port
+}
+
+// tagDelay is how long a change of nothing but tags waits. Frames do not depend on tags, and for each
+// write ovs-vswitchd goes through all its ports, before it takes a single flow: 25 ms beside 600 ports.
+// So the flows of a port that was just plugged go first, and tags are written together.
+const tagDelay = 100 * time.Millisecond
+
+// kick wakes the loop: at once for bridges, cables and tunnels, later for tags. changed says that the
+// OVSDB has to be compared whatever the plan is. Only the host's goroutine calls it.
+func (d *database) kick(p *plan, changed bool) {
+	tags := changed || p.rows.Version != d.kicked
+	d.kicked = p.rows.Version
+	switch {
+	case p.rewired:
+		d.loop.Verify()
+	case tags && d.later.CompareAndSwap(false, true):
+		time.AfterFunc(tagDelay, func() {
+			d.later.Store(false)
+			d.loop.Verify()
+		})
+	case !d.later.Load():
+		d.loop.Kick() // it has a revision to confirm
+	}
 }
 
 var errNoPlan = errors.New("the host is not planned yet")

@@ -22,6 +22,7 @@ type plan struct {
 	hasRows bool            // it was made with the OVSDB at hand
 	plugs   map[string]bool // then, the ports of br-int with an iface-id that it knows
 	rows    reconcile.Want[row.Key, row.Row]
+	rewired bool      // more than tags differs from the rows of the plan before
 	node    spec.Node // for the host's agent
 }
 
@@ -50,6 +51,7 @@ func newPlan(before *plan, m *model.Model, o spec.Observed, host string, planner
 	p.rows = reconcile.Want[row.Key, row.Row]{Rev: m.Rev, Version: before.rows.Version, Objects: before.rows.Objects}
 	if !maps.EqualFunc(s.Rows, before.rows.Objects, sameRow) {
 		p.rows.Version, p.rows.Objects = before.rows.Version+1, s.Rows
+		p.rewired = !maps.EqualFunc(wiring(s.Rows), wiring(before.rows.Objects), sameRow)
 	}
 	p.node = newNode(before.node, host, s.Namespaces)
 	return p
@@ -92,6 +94,17 @@ func pack(parts []*spec.Part) map[of.Key]wire.Entry {
 
 func sameScope(a, b pipeline.LearnScope) bool {
 	return a.Key == b.Key && slices.Equal(a.Ports, b.Ports)
+}
+
+// wiring returns the rows that are no tags.
+func wiring(rows map[row.Key]row.Row) map[row.Key]row.Row {
+	out := map[row.Key]row.Row{}
+	for k, r := range rows {
+		if k.Kind != row.KindTag {
+			out[k] = r
+		}
+	}
+	return out
 }
 
 // sameRow is reflect.DeepEqual, and quick for the kind of row that a host has thousands of.
