@@ -16,7 +16,10 @@ const guardTable = "heddle-agent"
 // and more in the host's name. The ingress hook comes after packet sockets: dropping there takes nothing
 // from Open vSwitch.
 
-// guards returns the links that have a guard, of those we gave one, and the names of all our chains.
+// chainOf is the name of a link's guard: with a prefix, as nft(8) keeps some words for itself.
+func chainOf(link string) string { return "guard-" + link }
+
+// guards returns the links that have a guard of ours, and those that have a chain of its name at all.
 func guards(ctx context.Context) (guarded, chains map[string]bool, err error) {
 	guarded, chains = map[string]bool{}, map[string]bool{}
 	out, err := command(ctx, nil, "nft", "-j", "list", "table", "netdev", guardTable)
@@ -30,7 +33,7 @@ func guards(ctx context.Context) (guarded, chains map[string]bool, err error) {
 		NFTables []struct {
 			Chain *struct {
 				Name, Hook, Policy string
-				Dev                any
+				Dev                string // left out by nft where the kernel keeps hooks by name
 			}
 		}
 	}
@@ -39,9 +42,10 @@ func guards(ctx context.Context) (guarded, chains map[string]bool, err error) {
 	}
 	for _, o := range list.NFTables {
 		if c := o.Chain; c != nil {
-			chains[c.Name] = true
-			if c.Hook == "ingress" && c.Policy == "drop" && c.Dev == c.Name {
-				guarded[c.Name] = true
+			link, _ := strings.CutPrefix(c.Name, chainOf(""))
+			chains[link] = true
+			if c.Hook == "ingress" && c.Policy == "drop" && (c.Dev == "" || c.Dev == link) {
+				guarded[link] = true
 			}
 		}
 	}
@@ -57,10 +61,10 @@ func setGuards(ctx context.Context, add, remove []string) error {
 	fmt.Fprintf(&b, "add table netdev %s\n", guardTable)
 	for _, link := range append(add[:len(add):len(add)], remove...) {
 		// Adding first makes the deletion of what is not there no error.
-		fmt.Fprintf(&b, "add chain netdev %s \"%s\"\ndelete chain netdev %s \"%s\"\n", guardTable, link, guardTable, link)
+		fmt.Fprintf(&b, "add chain netdev %s %s\ndelete chain netdev %s %s\n", guardTable, chainOf(link), guardTable, chainOf(link))
 	}
 	for _, link := range add {
-		fmt.Fprintf(&b, "add chain netdev %s \"%s\" { type filter hook ingress device \"%s\" priority 0; policy drop; }\n", guardTable, link, link)
+		fmt.Fprintf(&b, "add chain netdev %s %s { type filter hook ingress device \"%s\" priority 0; policy drop; }\n", guardTable, chainOf(link), link)
 	}
 	if _, err := command(ctx, []byte(b.String()), "nft", "-f", "-"); err != nil {
 		return fmt.Errorf("guard links: %w", err)

@@ -70,7 +70,7 @@ func (h *Host) Collect(ctx context.Context, items []Item) error {
 	ports := reconcile.Change[string, Port]{Delete: map[string]Port{}}
 	for _, i := range items {
 		if i.Kind == "port" && i.State == Left {
-			ports.Delete[i.Name] = Port{Plugged: true}
+			ports.Delete[i.Name] = Port{}
 		}
 	}
 	if !ports.Empty() {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
@@ -13,10 +14,17 @@ import (
 // commandTimeout bounds each command: none waits for ovs-vswitchd, so each is done in milliseconds.
 const commandTimeout = 10 * time.Second
 
+// maxSaid is how much of a command's complaints is worth telling, in bytes: the rest says the same of
+// other lines.
+const maxSaid = 400
+
 // The names under which ports of br-int are known.
 const (
 	integrationBridge = "br-int"
-	agentKey          = "heddle-agent" // in external_ids: the port is an agent's
+	// agentKey in external_ids says that a port is an agent's. Its value is the index of the link that was
+	// plugged in: ovs-vswitchd with the userspace datapath goes on reading a link that was deleted when
+	// another of its name appears, and shows the new one's index.
+	agentKey = "heddle-agent"
 )
 
 // ovs is the database of the local Open vSwitch, by its own command.
@@ -25,6 +33,23 @@ type ovs struct{ db string }
 // vsctl runs ovs-vsctl with commands that "--" separates. It does not wait for ovs-vswitchd.
 func (o ovs) vsctl(ctx context.Context, args ...string) ([]byte, error) {
 	return command(ctx, nil, "ovs-vsctl", append([]string{"--db=" + o.db, "--no-wait", "--timeout=10", "--format=json"}, args...)...)
+}
+
+// unplug takes ports off and waits until ovs-vswitchd has let go of their links, or is not there to hold
+// them: a port that is put back in the same moment would be the old one to it.
+func (o ovs) unplug(ctx context.Context, names []string) error {
+	args := []string{"--db=" + o.db, "--timeout=3"}
+	for i, name := range names {
+		if i > 0 {
+			args = append(args, "--")
+		}
+		args = append(args, "--if-exists", "del-port", integrationBridge, name)
+	}
+	_, err := command(ctx, nil, "ovs-vsctl", args...)
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == -1 {
+		return nil // SIGALRM ends ovs-vsctl after its timeout; the database has the change by then
+	}
+	return err
 }
 
 // command runs a command with input and returns its output. The error has what it complained about.
@@ -36,11 +61,14 @@ func command(ctx context.Context, stdin []byte, name string, args ...string) ([]
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(stdin), &stderr
 	out, err := cmd.Output()
 	if err != nil {
+		if ctx.Err() != nil {
+			return out, fmt.Errorf("%s: %w", name, ctx.Err())
+		}
 		said := strings.TrimSpace(stderr.String())
 		if said == "" {
 			return out, fmt.Errorf("%s: %w", name, err)
 		}
-		return out, &commandError{name: name, said: said, err: err}
+		return out, &commandError{name: name, said: said[:min(len(said), maxSaid)], err: err}
 	}
 	return out, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/vishvananda/netlink"
@@ -21,7 +22,7 @@ const portsPerCommand = 100
 type Port struct {
 	ID      string // iface-id: the API's port
 	MAC     of.MAC // attached-mac
-	Plugged bool   // it is on br-int
+	Plugged bool   // it is on br-int, and the link there is now is the one that was plugged in
 	Guarded bool   // the host's stack is kept off; netdev only
 }
 
@@ -52,11 +53,11 @@ var _ reconcile.Target[string, Port] = Ports{}
 func (h *Host) Ports() Ports { return Ports{h} }
 
 // Desired returns the ports that namespaces need.
-func (Ports) Desired(namespaces map[string]spec.Namespace) map[string]Port {
+func (p Ports) Desired(namespaces map[string]spec.Namespace) map[string]Port {
 	out := map[string]Port{}
 	for _, ns := range namespaces {
 		for _, l := range ns.Links {
-			out[l.Peer] = Port{ID: string(l.Port), MAC: l.MAC, Plugged: true}
+			out[l.Peer] = Port{ID: string(l.Port), MAC: l.MAC, Plugged: true, Guarded: !p.host.Offload()}
 		}
 	}
 	return out
@@ -71,6 +72,10 @@ func (p Ports) Actual(ctx context.Context) (map[string]Port, error) {
 	if bridge {
 		p.host.learn(datapath)
 	}
+	links, err := p.host.indices()
+	if err != nil {
+		return nil, err
+	}
 	guarded, chains, err := guards(ctx)
 	if err != nil {
 		return nil, err
@@ -78,7 +83,7 @@ func (p Ports) Actual(ctx context.Context) (map[string]Port, error) {
 	out := map[string]Port{}
 	for name, o := range ports {
 		mac, _ := of.ParseMAC(o.ids["attached-mac"])
-		out[name] = Port{ID: o.ids["iface-id"], MAC: mac, Plugged: true, Guarded: guarded[name]}
+		out[name] = Port{ID: o.ids["iface-id"], MAC: mac, Plugged: !o.stale(links[name]), Guarded: guarded[name]}
 	}
 	for name := range chains {
 		if _, plugged := ports[name]; !plugged {
@@ -96,27 +101,20 @@ func (h *Host) learn(datapath string) {
 }
 
 // Equal reports whether a port is as wanted.
-func (p Ports) Equal(want, have Port) bool {
-	want.Guarded = !p.host.Offload()
-	return want == have
-}
+func (Ports) Equal(want, have Port) bool { return want == have }
 
 // Apply plugs and unplugs. A link is guarded before it is plugged. Its error is a PortErrors unless all
 // failed; a link that does not exist yet is one of its errors.
 func (p Ports) Apply(ctx context.Context, c reconcile.Change[string, Port]) error {
-	links, err := again(func() ([]netlink.Link, error) { return p.host.link.LinkList() })
+	links, err := p.host.indices()
 	if err != nil {
-		return fmt.Errorf("list links: %w", err)
-	}
-	there := map[string]bool{}
-	for _, l := range links {
-		there[l.Attrs().Name] = true
+		return err
 	}
 	failed := PortErrors{}
 	put := map[string]Port{}
 	for _, m := range []map[string]Port{c.Add, c.Update} {
 		for name, w := range m {
-			if there[name] {
+			if links[name] != 0 {
 				put[name] = w
 			} else {
 				failed[name] = ErrNoLink
@@ -125,16 +123,52 @@ func (p Ports) Apply(ctx context.Context, c reconcile.Change[string, Port]) erro
 	}
 	names := sortedKeys(put)
 	gone := sortedKeys(c.Delete)
-	unplug := slices.DeleteFunc(slices.Clone(gone), func(name string) bool { return !c.Delete[name].Plugged })
-	p.batches(ctx, unplug, failed, func(name string) []string {
+	if err := p.unplugStale(ctx, names, links); err != nil {
+		return err
+	}
+	p.batches(ctx, gone, failed, func(name string) []string {
 		return []string{"--", "--if-exists", "del-port", integrationBridge, name}
 	})
 	if err := p.guard(ctx, names, gone); err != nil {
 		return err
 	}
-	p.batches(ctx, names, failed, func(name string) []string { return plugArgs(name, put[name]) })
+	p.batches(ctx, names, failed, func(name string) []string { return plugArgs(name, put[name], links[name]) })
 	if len(failed) > 0 {
 		return failed
+	}
+	return nil
+}
+
+// indices returns the indices of the host's links, by name.
+func (h *Host) indices() (map[string]int, error) {
+	links, err := again(func() ([]netlink.Link, error) { return h.link.LinkList() })
+	if err != nil {
+		return nil, fmt.Errorf("list links: %w", err)
+	}
+	out := make(map[string]int, len(links))
+	for _, l := range links {
+		out[l.Attrs().Name] = l.Attrs().Index
+	}
+	return out, nil
+}
+
+// stale reports whether a port was made for another link than the one there is now; index 0 is none.
+func (p ovsPort) stale(index int) bool { return index != 0 && p.ids[agentKey] != strconv.Itoa(index) }
+
+// unplugStale takes those ports off that were made for other links of their names.
+func (p Ports) unplugStale(ctx context.Context, names []string, links map[string]int) error {
+	ports, _, _, err := p.host.ovs.read(ctx)
+	if err != nil {
+		return err
+	}
+	stale := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		o, plugged := ports[name]
+		return !plugged || !o.stale(links[name])
+	})
+	for batch := range slices.Chunk(stale, portsPerCommand) {
+		if err := p.host.ovs.unplug(ctx, batch); err != nil {
+			return fmt.Errorf("unplug links of before: %w", err)
+		}
 	}
 	return nil
 }
@@ -155,9 +189,9 @@ func (p Ports) guard(ctx context.Context, add, gone []string) error {
 }
 
 // plugArgs are the commands that make a link a port of br-int.
-func plugArgs(name string, p Port) []string {
+func plugArgs(name string, p Port, index int) []string {
 	return []string{"--", "--may-exist", "add-port", integrationBridge, name, "--", "set", "Interface", name,
-		"external_ids:" + agentKey + "=true", "external_ids:iface-id=" + quoted(p.ID), "external_ids:iface-status=active",
+		"external_ids:" + agentKey + "=" + strconv.Itoa(index), "external_ids:iface-id=" + quoted(p.ID), "external_ids:iface-status=active",
 		"external_ids:attached-mac=" + quoted(p.MAC.String())}
 }
 

@@ -192,6 +192,7 @@ func (l *portsLoop) done(r reconcile.Result[string, netns.Port]) {
 	if now := l.run.cfg.Kernel.Offload(); now != l.offload {
 		// br-int told what datapath it has: links are to be looked at with other eyes.
 		l.offload = now
+		l.loop.Kick()
 		for _, s := range l.run.spaces {
 			s.loop.Verify()
 		}
