@@ -96,8 +96,8 @@ func Settle(tx *store.Tx, service string, object model.ID) {
 	put(tx, service, object, host)
 }
 
-// Move puts a service of an object on a host, which must be a gateway host but may be drained. It is
-// refused for a service that needs no place.
+// Move puts a service of an object, which has a place, on another host. That must be a gateway host but may
+// be drained.
 func Move(tx *store.Tx, service string, object model.ID, host string) error {
 	h, ok := tx.Model().Hosts.Get(host)
 	switch {
@@ -105,8 +105,8 @@ func Move(tx *store.Tx, service string, object model.ID, host string) error {
 		return model.NotFoundError("Host", model.ID(host))
 	case !gateway(h):
 		return model.Errorf(model.Conflict, "HostNoGateway", "Host %s is no gateway host.", host)
-	case !tx.Model().NeedsPlace(service, object):
-		return model.Errorf(model.NotFound, "PlacementNotFound", "There is no %s of %s that needs a host.", service, object)
+	case tx.Model().HostOfService(service, object) == "":
+		return model.Errorf(model.NotFound, "PlacementNotFound", "There is no %s of %s on any host.", service, object)
 	}
 	put(tx, service, object, host)
 	return nil

@@ -17,7 +17,7 @@ type Ops struct{ l2 *l2.Ops }
 // New returns transactions on routers, which follow those of ops from now on.
 func New(ops *l2.Ops) *Ops {
 	o := &Ops{ops}
-	ops.Follow(l2.Follower{MayChangePort: mayChangePort, HostChanged: func(tx *store.Tx, before, after *model.Host) error {
+	ops.Follow(l2.Follower{MayChangePort: mayChangePort, PortChanged: portChanged, HostChanged: func(tx *store.Tx, before, after *model.Host) error {
 		if placement.Affected(before, after) {
 			SettleAll(tx)
 		}
@@ -150,6 +150,15 @@ func mayChangePort(tx *store.Tx, before, after *model.Port) error {
 	return nil
 }
 
+// portChanged keeps a gateway from getting addresses that an interface's subnet has, even by a subnet that
+// gives addresses to all ports of its network.
+func portChanged(tx *store.Tx, _, after *model.Port) error {
+	if after == nil || after.DeviceOwner != model.OwnerRouterGateway || !owned(tx.Model(), after) {
+		return nil
+	}
+	return noOverlap(subnetsOf(tx.Model(), after), interfaceSubnets(tx.Model(), model.ID(after.DeviceID)))
+}
+
 // owned reports whether a port belongs to a router.
 func owned(m *model.Model, p *model.Port) bool {
 	if p.DeviceOwner != model.OwnerRouterInterface && p.DeviceOwner != model.OwnerRouterGateway {
@@ -165,7 +174,7 @@ func mayChangeOwned(m *model.Model, before, after *model.Port) error {
 			"Operation update is not supported for device_owner %s on port %s.", before.DeviceOwner, before.ID)
 	}
 	if before.DeviceOwner == model.OwnerRouterGateway {
-		return noOverlap(subnetsOf(m, after), interfaceSubnets(m, model.ID(after.DeviceID)))
+		return nil // which addresses it has is its owner's choice, but see portChanged
 	}
 	for _, pair := range [][2]*model.Port{{before, after}, {after, before}} {
 		for _, f := range pair[0].FixedIPs {
