@@ -18,6 +18,12 @@ import (
 	"github.com/heddle-sdn/heddle/internal/tlsfiles"
 )
 
+// Defaults of the agent's settings.
+const (
+	defaultAgentStateDir = "/var/lib/heddle-agent"
+	defaultOVSDB         = "unix:/run/openvswitch/db.sock"
+)
+
 // agentConfig are the settings of heddle agent.
 type agentConfig struct {
 	Server, Host, TokenFile   string
@@ -59,8 +65,8 @@ controller is away, also after a reboot. When it ends, however it ends, everythi
 	f.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&c.LogFormat, "log-format", "text", "text or json")
 	p := cmd.PersistentFlags()
-	p.StringVar(&c.StateDir, "state-dir", "/var/lib/heddle-agent", "`directory` of what the agent remembers")
-	p.StringVar(&c.OVSDB, "ovsdb", "unix:/run/openvswitch/db.sock", "database of the local Open vSwitch, as `method:address`")
+	p.StringVar(&c.StateDir, "state-dir", defaultAgentStateDir, "`directory` of what the agent remembers")
+	p.StringVar(&c.OVSDB, "ovsdb", defaultOVSDB, "database of the local Open vSwitch, as `method:address`")
 	p.StringVar(&c.Datapath, "datapath-type", string(netns.Auto), "`type` of br-int's datapath: netdev, system, or auto: as br-int says")
 	p.StringVar(&c.NetnsDir, "netns-dir", netns.DefaultDir, "`directory` of named network namespaces")
 	cmd.AddCommand(newAgentGCCommand(&c))

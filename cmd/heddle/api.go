@@ -1,15 +1,19 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 
+	"github.com/heddle-sdn/heddle/controller"
+	"github.com/heddle-sdn/heddle/controller/spec"
 	"github.com/heddle-sdn/heddle/controller/status"
 	"github.com/heddle-sdn/heddle/northbound/httpd"
 	"github.com/heddle-sdn/heddle/northbound/identity"
 	"github.com/heddle-sdn/heddle/northbound/metrics"
 	"github.com/heddle-sdn/heddle/northbound/native"
 	"github.com/heddle-sdn/heddle/northbound/neutron"
+	"github.com/heddle-sdn/heddle/northbound/nodeapi"
 	"github.com/heddle-sdn/heddle/store/model"
 )
 
@@ -25,6 +29,7 @@ func (s *server) api() (http.Handler, error) {
 			Log: log, Observe: s.metrics.Request}),
 		"/v1": native.New(native.Config{Store: s.store, Hosts: s.ops, Fabric: s.control, MACs: s.macs, Events: s.events,
 			Counters: s.metrics, Auth: auth, Log: log, Version: version().Version, Observe: s.metrics.Request}),
+		"/node":    nodeapi.New(nodeapi.Config{Specs: nodes{s.control}, Reports: nodes{s.control}, Auth: auth, Log: log}),
 		"/metrics": s.metrics.Handler(),
 		"/livez":   httpd.Livez(),
 		"/readyz": httpd.Readyz(
@@ -62,6 +67,27 @@ func (s *server) hostsReady() error {
 	return nil
 }
 
+// nodes is what the controller tells agents, and hears from them.
+type nodes struct{ *controller.Controller }
+
+// Spec returns what the agent of a host should make.
+func (n nodes) Spec(host string) (spec.Node, <-chan struct{}, error) {
+	node, changed, err := n.Controller.Spec(host)
+	return node, changed, unknownHost(err)
+}
+
+// Report takes the status of a host's agent.
+func (n nodes) Report(host string, s spec.NodeStatus) error {
+	return unknownHost(n.Controller.Report(host, s))
+}
+
+func unknownHost(err error) error {
+	if errors.Is(err, controller.ErrUnknownHost) {
+		return fmt.Errorf("%w: %w", nodeapi.ErrUnknownHost, err)
+	}
+	return err
+}
+
 // portStatus derives the states that the Networking API shows.
 type portStatus struct{ *server }
 
@@ -77,12 +103,20 @@ func (portStatus) NetworkStatus(*model.Model, *model.Network) string { return st
 func (portStatus) RouterStatus(*model.Model, *model.Router) string { return status.Active }
 
 // FloatingIPStatus returns "ACTIVE" or "DOWN".
-func (portStatus) FloatingIPStatus(*model.Model, *model.FloatingIP) string { return status.Down }
+func (s portStatus) FloatingIPStatus(m *model.Model, f *model.FloatingIP) string {
+	return s.control.Status().FloatingIP(m, f).Status
+}
 
-// Agent tells whether a host is connected.
+// Agent tells whether a host is connected and, of what its node agent does, whether that reports.
 func (s portStatus) Agent(host string, kind neutron.AgentType) neutron.AgentState {
 	h, known := s.control.Status()[host]
-	out := neutron.AgentState{Alive: known && kind == neutron.AgentOVS && len(h.Targets) > 0 && h.Down() == ""}
+	if kind != neutron.AgentOVS {
+		if h.Node == nil {
+			return neutron.AgentState{}
+		}
+		return neutron.AgentState{Alive: h.Node.Connected, Heard: h.Node.Seen}
+	}
+	out := neutron.AgentState{Alive: known && len(h.Targets) > 0 && h.Down() == ""}
 	for _, t := range h.Targets {
 		if t.At.After(out.Heard) {
 			out.Heard = t.At

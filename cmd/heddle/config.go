@@ -52,6 +52,10 @@ type serverConfig struct {
 	LogLevel       string        `koanf:"log-level" yaml:"log-level"`
 	LogFormat      string        `koanf:"log-format" yaml:"log-format"`
 	DebugSocket    string        `koanf:"debug-socket" yaml:"debug-socket"`
+	Agent          bool          `koanf:"agent" yaml:"agent"`
+	AgentHost      string        `koanf:"agent-host" yaml:"agent-host"`
+	AgentStateDir  string        `koanf:"agent-state-dir" yaml:"agent-state-dir"`
+	AgentTokenFile string        `koanf:"agent-token-file" yaml:"agent-token-file"`
 }
 
 // tlsListeners are what --tls-on and --client-ca-on can name.
@@ -81,6 +85,11 @@ func serverFlags(f *pflag.FlagSet) {
 	f.Duration("snapshot-every", time.Hour, "how often the store is snapshotted, if it changed")
 	f.String("log-level", "info", "debug, info, warn or error")
 	f.String("log-format", "text", "text or json")
+	name, _ := os.Hostname() // empty, and so to be given, where there is none
+	f.Bool("agent", false, "be the agent of this host, too: what heddle agent does, in this process")
+	f.String("agent-host", name, "`name` of this host in its OVSDB, for --agent")
+	f.String("agent-state-dir", defaultAgentStateDir, "`directory` of what the agent remembers, for --agent")
+	f.String("agent-token-file", "", "`file` with the agent's token, for --agent with --auth tokens")
 	f.String("debug-socket", "", "unix socket `path` that serves Go's profiles (/debug/pprof/) to the server's user")
 }
 
@@ -216,6 +225,9 @@ func (c serverConfig) check() error {
 				return fmt.Errorf("%s %q is none of %s", flag, l, strings.Join(tlsListeners, ", "))
 			}
 		}
+	}
+	if err := c.checkAgent(); err != nil {
+		return err
 	}
 	if c.Resync <= 0 || c.SnapshotEvery <= 0 {
 		return errors.New("--resync and --snapshot-every are longer than 0")

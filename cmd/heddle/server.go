@@ -124,8 +124,8 @@ func newServer(ctx context.Context, c serverConfig, log *logrus.Entry, openFlowP
 		return nil, errors.Join(err, s.store.Close())
 	}
 	s.control = controller.New(controller.Config{
-		Store: s.store, Facts: l2.Facts{Ops: s.ops, Store: s.store}, Planners: []spec.Planner{l2.NewPlanner()}, Events: s.events, MACs: s.macs,
-		Metrics: s.metrics, Log: log.WithField("component", "controller"), Generation: generation,
+		Store: s.store, Facts: l2.Facts{Ops: s.ops, Store: s.store}, Planners: []spec.Planner{l2.NewPlanner(), dhcp.Planner{}.Plan, router.Plan(nat.Rules)},
+		Events: s.events, MACs: s.macs, Metrics: s.metrics, Log: log.WithField("component", "controller"), Generation: generation,
 		OpenFlowPort: openFlowPort, OpenFlowTLS: c.tls("openflow"), Resync: c.Resync,
 	})
 	return s, nil
@@ -158,6 +158,9 @@ func (s *server) run(ctx context.Context, ln *listeners) error {
 		"mend":       func() error { return s.mend(ctx) },
 		"history":    func() error { history.Follow(ctx, s.store, rev, s.events); return nil },
 		"api":        func() error { return api.Serve(ctx, ln.api) },
+	}
+	if s.config.Agent {
+		parts["agent"] = func() error { return s.runAgent(ctx, ln.api.Addr()) }
 	}
 	if path := s.config.DebugSocket; path != "" {
 		parts["debug"] = func() error { return serveDebug(ctx, path) }
