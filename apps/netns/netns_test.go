@@ -536,6 +536,11 @@ func TestWatchTellsWhereAChangeWas(t *testing.T) {
 	}
 	sh(t, "ip link set down "+peer(ns.Name, 1))
 	hear("the host's end", "")
+	for len(names) > 0 {
+		<-names
+	}
+	sh(t, "ip netns del qrouter-k")
+	hear("the end of the namespace", "qrouter-k")
 	cancel()
 	if err := <-done; err != context.Canceled {
 		t.Errorf("Watch ended with %v", err)

@@ -81,7 +81,8 @@ func (h *Host) ownerOf(id int) string {
 }
 
 // watched are the kinds of changes that Watch hears of.
-var watched = []int{unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE}
+var watched = []int{unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE,
+	unix.RTNLGRP_NSID}
 
 // Watch calls changed with the name of each namespace that has been read and in which a link, an address
 // or a route changes, whoever changes it, until ctx ends. An empty name stands for any, and for the
@@ -149,6 +150,12 @@ func (h *Host) notify(msg, oob []byte, changed func(string)) {
 		return
 	}
 	for _, m := range messages {
+		if m.kind == unix.RTM_DELNSID {
+			if name := h.tracker.name(endedNumber(m.data)); name != "" {
+				changed(name)
+			}
+			continue
+		}
 		if m.kind != unix.RTM_NEWLINK && m.kind != unix.RTM_DELLINK {
 			continue
 		}
@@ -160,6 +167,21 @@ func (h *Host) notify(msg, oob []byte, changed func(string)) {
 			return
 		}
 	}
+}
+
+// endedNumber returns the number of a namespace that ended: attribute NETNSA_NSID (1) behind a struct
+// rtgenmsg; -1 if it is not there.
+func endedNumber(b []byte) int {
+	attrs, err := nl.ParseRouteAttr(b[min(len(b), unix.NLMSG_ALIGNTO):])
+	if err != nil {
+		return -1
+	}
+	for _, a := range attrs {
+		if a.Attr.Type == 1 {
+			return nativeIndex(a.Value)
+		}
+	}
+	return -1
 }
 
 // numberOf returns the number of the namespace that a notification is from; false is the host's own.
