@@ -31,6 +31,17 @@ func Plan(m *model.Model, o spec.Observed, s *spec.Spec) error { return Planner{
 
 // Plan adds the namespaces of the DHCP services that are placed on the host. It is a [spec.Planner].
 func (p Planner) Plan(m *model.Model, _ spec.Observed, s *spec.Spec) error {
+	return each(m, s, func(n *model.Network, at *model.Placement) result { return p.service(m, n, at) })
+}
+
+// result is what follows for one network: a namespace, a reason why there is none, or nothing.
+type result struct {
+	namespace *spec.Namespace
+	pending   *spec.Pending
+}
+
+// each adds what follows for each network that is placed on the host.
+func each(m *model.Model, s *spec.Spec, service func(*model.Network, *model.Placement) result) error {
 	for _, at := range m.PlacementsAt(s.Host) {
 		if at.Service != model.ServiceDHCP {
 			continue
@@ -39,19 +50,27 @@ func (p Planner) Plan(m *model.Model, _ spec.Observed, s *spec.Spec) error {
 		if !ok {
 			return fmt.Errorf("dhcp of network %s, which is not there", at.Object)
 		}
-		v := p.view(m, n, s.Host)
-		if !n.AdminUp || len(v.subnets) == 0 {
-			continue
+		r := service(n, at)
+		if r.namespace != nil {
+			s.Namespaces[r.namespace.Name] = *r.namespace
 		}
-		if v.port == nil {
-			if _, had := s.Pending[n.ID]; !had {
-				s.Pending[n.ID] = spec.Pending{Reason: "DHCPPortMissing", Msg: "the network has no port for its DHCP service"}
-			}
-			continue
+		if _, had := s.Pending[n.ID]; r.pending != nil && !had {
+			s.Pending[n.ID] = *r.pending
 		}
-		s.Namespaces[Namespace(n.ID)] = v.namespace(at)
 	}
 	return nil
+}
+
+func (p Planner) service(m *model.Model, n *model.Network, at *model.Placement) result {
+	v := p.view(m, n, at.Host)
+	switch {
+	case !n.AdminUp || len(v.subnets) == 0:
+		return result{}
+	case v.port == nil:
+		return result{pending: &spec.Pending{Reason: "DHCPPortMissing", Msg: "the network has no port for its DHCP service"}}
+	}
+	ns := v.namespace(at)
+	return result{namespace: &ns}
 }
 
 // ServesMetadata reports whether the namespace of a network's DHCP service has the metadata address.

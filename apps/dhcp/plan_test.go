@@ -206,6 +206,41 @@ func TestPlanIsThatOfTheHost(t *testing.T) {
 	}
 }
 
+func TestMemoryChangesNothing(t *testing.T) {
+	remembering := dhcp.NewPlanner(dhcp.Planner{})
+	check := func(what string, m *model.Model) {
+		t.Helper()
+		for range 2 {
+			got, err := spec.Plan(m, spec.Observed{}, "gw1", remembering)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := plan(t, m, "gw1"); !reflect.DeepEqual(got, want) {
+				t.Errorf("after %s: got\n%s\nwant\n%s", what, text(got), text(want))
+			}
+		}
+	}
+	for name, site := range sites {
+		check(name, site.m)
+	}
+	s := newSite().subnet("s4", "10.1.0.0/24", "10.1.0.1").dhcpPort("s4 10.1.0.2")
+	check("a first network", s.m)
+	s.port("p1", "", 1, []string{"s4 10.1.0.5"})
+	check("a new port", s.m)
+	s.subnet("s4", "10.1.0.0/24", "10.1.0.254")
+	check("another gateway", s.m)
+	s.subnet("s5", "10.2.0.0/24", "10.2.0.1")
+	check("another subnet", s.m)
+	s.add(&model.Network{Meta: model.Meta{ID: "net1", Rev: 99}, AdminUp: true, MTU: 1400, Tag: 1})
+	check("another MTU", s.m)
+	s.add(&model.Placement{Service: model.ServiceDHCP, Object: "net1", Host: "gw2", Rev: 100})
+	check("a move", s.m)
+	s.add(&model.Placement{Service: model.ServiceDHCP, Object: "net1", Host: "gw1", Rev: 101})
+	check("a move back", s.m)
+	s.m = s.m.Without(must(s.m.Ports.Get("p1")))
+	check("a port less", s.m)
+}
+
 func TestPortOfTheHostIsPreferred(t *testing.T) {
 	s := newSite().subnet("s4", "10.1.0.0/24", "10.1.0.1").
 		port("aaaaaaaa-1111", model.OwnerDHCP, 1, []string{"s4 10.1.0.2"}, func(p *model.Port) { p.BindingHost = "gw2" }).
