@@ -34,7 +34,7 @@ type ServersConfig struct {
 }
 
 // Servers are the dnsmasqs of this machine, by namespace. It is a [reconcile.Target]. It needs root. Its
-// methods may be called from one goroutine at a time, Close from any.
+// methods may be called from any goroutine, but Apply of the same namespace from one at a time.
 type Servers struct {
 	set  *child.Set
 	user []string // argument that keeps dnsmasq root, if it could not read its files otherwise

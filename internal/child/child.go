@@ -86,12 +86,15 @@ const (
 )
 
 // Set is the daemons of one program on this machine, at most one in each namespace. It is a
-// [reconcile.Target]. Its methods may be called from one goroutine at a time, Close from any.
+// [reconcile.Target]. Its methods may be called from any goroutine, but Apply of the same namespace from
+// one at a time.
 type Set struct {
 	cfg Config
 
 	mu      sync.Mutex
-	watches map[string]*watch // by namespace
+	seen    map[string][]process // processes by namespace, as Actual saw them
+	acted   map[string]bool      // namespaces to which something was done since; nil before Actual
+	watches map[string]*watch    // by namespace
 	closed  bool
 	running sync.WaitGroup // goroutines of watches
 }
@@ -157,13 +160,37 @@ func (s *Set) Actual(context.Context) (map[string]Child, error) {
 		}
 		out[name] = c
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen, s.acted = procs, map[string]bool{}
 	return out, nil
+}
+
+// processes returns the processes of namespaces that something will be done to. What Actual saw is good
+// for one time; to look through all processes for each change would be slow where changes come singly.
+// Processes are identified again before they are signalled.
+func (s *Set) processes(names []string) (map[string][]process, error) {
+	s.mu.Lock()
+	fresh := s.acted != nil
+	for _, name := range names {
+		fresh = fresh && !s.acted[name]
+	}
+	if fresh {
+		defer s.mu.Unlock()
+		for _, name := range names {
+			s.acted[name] = true
+		}
+		return s.seen, nil
+	}
+	s.mu.Unlock()
+	return s.scan()
 }
 
 // Apply starts, stops and signals daemons. It does all that can be done; its error joins an [Error] for
 // each daemon that is not as wanted.
 func (s *Set) Apply(ctx context.Context, c reconcile.Change[string, Child]) error {
-	procs, err := s.scan()
+	names := slices.Concat(slices.Collect(maps.Keys(c.Delete)), slices.Collect(maps.Keys(c.Update)), slices.Collect(maps.Keys(c.Add)))
+	procs, err := s.processes(names)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -250,6 +251,33 @@ func TestRestartInPlaceOfASignal(t *testing.T) {
 	w.must(w.want("run", "a", "sturdy"))
 	if w.pid() == pid {
 		t.Error("not restarted for what it is")
+	}
+}
+
+func TestAppliesAtTheSameTime(t *testing.T) {
+	w := newWorld(t)
+	want := map[string]child.Child{}
+	for i := range 8 {
+		name := fmt.Sprint("many", i)
+		nstest.Namespace(t, name)
+		want[name] = w.want("run")["ns1"]
+	}
+	if _, err := w.set.Actual(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time what was seen is out of date
+		var wg sync.WaitGroup
+		for name, c := range want {
+			wg.Go(func() {
+				if err := w.set.Apply(context.Background(), reconcile.Change[string, child.Child]{Add: map[string]child.Child{name: c}}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	if c := w.must(want); !c.Empty() {
+		t.Errorf("a pass afterwards changes %+v", c)
 	}
 }
 
