@@ -142,7 +142,7 @@ func mayChangePort(tx *store.Tx, before, after *model.Port) error {
 	case after == nil:
 		return nil // package l2 refuses to remove routers' ports
 	case before != nil && owned(tx.Model(), before):
-		return mayChangeOwned(tx.Model(), before, after)
+		return mayChangeOwned(before, after)
 	case owned(tx.Model(), after):
 		return model.Errorf(model.Conflict, "DeviceIDNotOwnedByTenant",
 			"The following device_id %s is not owned by your tenant or matches another tenants router.", after.DeviceID)
@@ -168,7 +168,7 @@ func owned(m *model.Model, p *model.Port) bool {
 	return ok
 }
 
-func mayChangeOwned(m *model.Model, before, after *model.Port) error {
+func mayChangeOwned(before, after *model.Port) error {
 	if after.DeviceID != before.DeviceID || after.DeviceOwner != before.DeviceOwner || after.BindingHost != before.BindingHost {
 		return model.Errorf(model.Conflict, "UnsupportedPortDeviceOwner",
 			"Operation update is not supported for device_owner %s on port %s.", before.DeviceOwner, before.ID)

@@ -117,3 +117,53 @@ func FuzzPath(f *testing.F) {
 		}
 	})
 }
+
+func FuzzCreateRouter(f *testing.F) {
+	fuzzBodies(f, "routers", func(a *api) (string, string) {
+		ext := a.external("ext", "203.0.113.0/24")
+		return a.router(`{"external_gateway_info":{"network_id":"` + ext + `"}}`), ext
+	},
+		`{"router":{"name":"r","admin_state_up":false,"external_gateway_info":{"network_id":"NET","enable_snat":0,"external_fixed_ips":[{"ip_address":"203.0.113.9"}]}}}`,
+		`{"router":{"external_gateway_info":{}}}`,
+		`{"router":{"external_gateway_info":null,"routes":[{"destination":"10.0.0.0/8","nexthop":"203.0.113.7"}]}}`,
+		`{"router":{"distributed":false,"ha":null,"availability_zone_hints":["nova"],"flavor_id":null}}`,
+		`{"routers":[{"name":"a"},{"router":{"external_gateway_info":{"network_id":"NET"}}}]}`)
+}
+
+func FuzzCreateFloatingIP(f *testing.F) {
+	fuzzBodies(f, "floatingips", func(a *api) (string, string) {
+		ext := a.external("ext", "203.0.113.0/24")
+		return a.floatingIP(`{"floating_network_id":"` + ext + `"}`), ext
+	},
+		`{"floatingip":{"floating_network_id":"NET","floating_ip_address":"203.0.113.9","description":"d"}}`,
+		`{"floatingip":{"floating_network_id":"NET","subnet_id":null,"port_id":null,"fixed_ip_address":null,"dns_name":"x","dns_domain":"y."}}`,
+		`{"floatingip":{"port_id":"NET","fixed_ip_address":"10.0.0.1"}}`,
+		`{"floatingip":{"qos_policy_id":null}}`,
+		`{"floatingips":[{"floating_network_id":"NET"},{"floating_network_id":"NET","floating_ip_address":"203.0.113.1"}]}`)
+}
+
+// FuzzRouterActions sends what may be anything to all that is done with a router and a floating IP.
+func FuzzRouterActions(f *testing.F) {
+	for _, s := range []string{`{"subnet_id":"S1"}`, `{"port_id":"TWO"}`, `{"port_id":"VM","subnet_id":"S1"}`, `{"subnet_id":7}`, `null`,
+		`{"router":{"routes":[{"destination":"10.7.0.0/24","nexthop":"10.0.0.9"}]}}`, `{"router":{"routes":null}}`,
+		`{"port_forwarding":{"protocol":"tcp","external_port":80,"internal_port":"80","internal_port_id":"TWO","internal_ip_address":"10.0.0.51"}}`,
+		`{"port_forwarding":{"protocol":17,"external_port_range":"1:9","internal_port_range":"9:1","internal_port_id":"TWO","internal_ip_address":"10.0.0.52"}}`,
+		`{"port_forwardings":[{"protocol":"icmp","internal_port_id":"TWO","internal_ip_address":"10.0.0.51"}]}`} {
+		f.Add(s)
+	}
+	a := newAPI(f)
+	names := layer3(a)
+	f.Fuzz(func(t *testing.T, body string) {
+		b := *a
+		b.t = t
+		body = names.Replace(body)
+		for _, action := range []string{"add_router_interface", "remove_router_interface", "add_extraroutes", "remove_extraroutes"} {
+			b.try("PUT", names.Replace("/routers/R0/")+action, body)
+		}
+		b.try("POST", names.Replace("/floatingips/FREE/port_forwardings"), body)
+		for _, w := range b.must(200, "GET", names.Replace("/floatingips/FREE/port_forwardings"), "")["port_forwardings"].([]any) {
+			b.try("PUT", names.Replace("/floatingips/FREE/port_forwardings/")+w.(map[string]any)["id"].(string), body)
+		}
+		b.sound()
+	})
+}
