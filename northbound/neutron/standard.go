@@ -69,8 +69,3 @@ func (s standard[T, C, U]) with(more ...attr[T, C, U]) []attr[T, C, U] {
 
 // null is the getter of an attribute that has no value here.
 func null[T any](*view, T) scalar { return none }
-
-// constant is the renderer of an attribute that is always the same JSON.
-func constant[T any](text string) func([]byte, *view, T) []byte {
-	return func(dst []byte, _ *view, _ T) []byte { return append(dst, text...) }
-}
