@@ -1,0 +1,310 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/heddle-sdn/heddle/lab"
+)
+
+// internet is the address of the host beyond the external network.
+var internet = netip.MustParseAddr("198.51.100.1")
+
+// agentRepairLimit is how long a gateway host may stay altered.
+const agentRepairLimit = 10 * time.Second
+
+// gateway is a fabric with two gateway hosts, of which net1 has an agent, and a tenant with two networks
+// and a router to the internet.
+type gateway struct {
+	*fabric
+	agent     *agent // of net1
+	outside   network
+	red, blue network
+	x, y      *vm // on red and on blue, each on another host than the router
+	router    string
+}
+
+func newGateway(t testing.TB) *gateway {
+	t.Helper()
+	f := newGatewayFabric(t, []lab.HostConfig{{Name: "net1", Gateway: true}, {Name: "net2", Gateway: true}, {Name: "cmp1"}})
+	g := &gateway{fabric: f, agent: f.agent("net1"), outside: f.outside()}
+	g.red = f.served("red", "tenant-a", "10.0.31.0/24", object{"dns_nameservers": []string{"192.0.2.53"},
+		"host_routes": []object{{"destination": "192.0.2.128/25", "nexthop": "10.0.31.9"}}})
+	g.blue = f.served("blue", "tenant-a", "10.0.32.0/24")
+	g.x, g.y = f.client("x", "cmp1", g.red), f.client("y", "cmp1", g.blue)
+	f.active(g.x, g.y)
+	return g
+}
+
+// in returns the gateway for a subtest.
+func (g *gateway) in(t testing.TB) *gateway {
+	h := *g
+	h.fabric = g.fabric.in(t)
+	return &h
+}
+
+func TestGateway(t *testing.T) {
+	g := newGateway(t)
+	t.Run("leases_have_the_options_of_the_subnet", func(t *testing.T) { g.in(t).testLease() })
+	t.Run("an_unknown_mac_gets_no_lease", func(t *testing.T) { g.in(t).testStranger() })
+	t.Run("a_port_is_active_once_its_dhcp_entry_is", func(t *testing.T) { g.in(t).testDHCPCondition() })
+	g.router = g.fabric.router("tenant-a", &g.outside, g.red, g.blue)
+	t.Run("router_between_two_networks", func(t *testing.T) { g.in(t).allReach(10*time.Second, g.x, g.y) })
+	t.Run("source_nat_to_the_internet", func(t *testing.T) { g.in(t).testSNAT() })
+	t.Run("floating_ip", func(t *testing.T) { g.in(t).testFloatingIP() })
+	t.Run("tenants_with_the_same_addresses", func(t *testing.T) { g.in(t).testOverlap() })
+	t.Run("drift_is_repaired_and_reported", func(t *testing.T) { g.testDrift(t) })
+	t.Run("kill_9_of_the_agent_changes_nothing", func(t *testing.T) {
+		g := g.in(t)
+		g.unchanged(func() {
+			g.agent.kill()
+			g.reaches(time.Second, g.x, internet) // nobody keeps it, and it works
+			g.agent.start()
+			g.agent.awaitStart()
+		})
+	})
+	t.Run("kill_9_of_the_server_changes_nothing", func(t *testing.T) {
+		g := g.in(t)
+		g.unchanged(func() {
+			g.server.kill()
+			g.reaches(time.Second, g.x, internet)
+			g.server.start()
+			for _, h := range g.lab.Hosts() {
+				g.awaitHost(h.Name)
+			}
+			g.api.awaitEvent(t, 15*time.Second, 0, "agent_up", "net1", "")
+			g.active(g.x, g.y)
+		})
+	})
+}
+
+func (g *gateway) testLease() {
+	t := g.t
+	got, err := g.lease(g.x, 10)
+	ok(t, err)
+	for option, want := range map[string]string{"ip": g.x.IP().String(), "subnet": "255.255.255.0", "router": "10.0.31.1", "dns": "192.0.2.53",
+		"domain": "openstacklocal", "mtu": "1450", "hostname": "host-" + strings.ReplaceAll(g.x.IP().String(), ".", "-")} {
+		if got[option] != want {
+			t.Errorf("option %s is %q, want %q", option, got[option], want)
+		}
+	}
+	for _, route := range []string{"192.0.2.128/25 10.0.31.9", "0.0.0.0/0 10.0.31.1", "169.254.169.254/32 "} {
+		if !strings.Contains(got["staticroutes"], route) {
+			t.Errorf("routes are %q, want %q among them", got["staticroutes"], route)
+		}
+	}
+	g.leased(g.y)
+}
+
+// testStranger: a virtual machine with an address that no port has. It is on a host and a network that
+// others get leases on.
+func (g *gateway) testStranger() {
+	p := g.port("stranger", g.red)
+	v, err := g.lab.PlugVM(g.t.Context(), lab.VMConfig{Name: "stranger", Host: "cmp1", Port: p.ID, MAC: "02:00:00:00:00:99"})
+	ok(g.t, err)
+	g.active(&vm{v, p})
+	if got, err := g.lease(&vm{v, p}, 3); err == nil {
+		g.t.Errorf("it got %s", got["ip"])
+	}
+	ok(g.t, v.Delete(g.t.Context()))
+	ok(g.t, g.api.delete("/v2.0/ports/"+p.ID))
+}
+
+// testDHCPCondition stops the agent: a port has all of its flows, and no entry of DHCP.
+func (g *gateway) testDHCPCondition() {
+	g.agent.kill()
+	v := g.client("early", "cmp1", g.red)
+	s := g.awaitPort(5*time.Second, v.port.ID, "BUILD", "ServicePending")
+	for _, c := range s.Conditions {
+		if c.Reason == "ServicePending" && (c.Type != "DHCP" || c.Host != "net1") {
+			g.t.Errorf("condition is %+v, want one of DHCP on net1", c)
+		}
+	}
+	g.agent.start()
+	g.active(v)
+	g.leased(v)
+	ok(g.t, v.Delete(g.t.Context()))
+	ok(g.t, g.api.delete("/v2.0/ports/"+v.port.ID))
+}
+
+// testSNAT: the internet host, which knows nothing of tenants' networks, answers.
+func (g *gateway) testSNAT() {
+	g.leased(g.x, g.y) // their routes
+	g.reaches(10*time.Second, g.x, internet)
+	g.reaches(10*time.Second, g.y, internet)
+	if out, err := g.lab.Internet(within(g.t, 5*time.Second), "ping", "-c1", "-W1", g.x.IP().String()).CombinedOutput(); err == nil {
+		g.t.Errorf("the internet reaches an address of a tenant:\n%s", out)
+	}
+}
+
+func (g *gateway) testFloatingIP() {
+	t := g.t
+	id, ip := g.floatingIP(g.outside, g.x)
+	t.Logf("first answer after %v", g.fromInternet(10*time.Second, ip).Round(time.Millisecond))
+	eventually(t, 5*time.Second, "floating IP is ACTIVE", func() error {
+		var got struct{ Floatingip struct{ Status string } }
+		return errors.Join(g.api.get("/v2.0/floatingips/"+id, &got), wantEqual("status", got.Floatingip.Status, "ACTIVE"))
+	})
+	// Outwards it is the address that is seen; conntrack of the router shows what became of a ping.
+	g.reaches(5*time.Second, g.x, internet)
+	listing := g.sh("net1", "ip netns exec qrouter-"+g.router+" conntrack -L -p icmp --orig-src "+g.x.IP().String()+" 2>/dev/null")
+	if !strings.Contains(listing, "dst="+ip.String()) {
+		t.Errorf("sessions of a port with floating IP %s: %s", ip, listing)
+	}
+	// From the inside, also by oneself.
+	g.reaches(5*time.Second, g.y, ip)
+	g.reaches(5*time.Second, g.x, ip)
+	// Given back, it leads nowhere.
+	ok(t, g.api.delete("/v2.0/floatingips/"+id))
+	eventually(t, 10*time.Second, "the address is gone", func() error {
+		if g.lab.Internet(within(t, 5*time.Second), "ping", "-c1", "-W1", ip.String()).Run() == nil {
+			return errors.New("it answers")
+		}
+		return nil
+	})
+	g.reaches(5*time.Second, g.x, internet)
+}
+
+// testOverlap: another tenant with the same addresses has its own DHCP server and its own router.
+func (g *gateway) testOverlap() {
+	t := g.t
+	n := g.served("green", "tenant-b", "10.0.31.0/24")
+	v := g.client("v", "cmp1", n, fixed(n, g.x.IP().String()))
+	peer := g.client("peer", "net2", n, fixed(n, "10.0.31.77"))
+	g.active(v, peer)
+	g.leased(v, peer)
+	seen := captureOn(t, peer.VM)
+	g.fabric.router("tenant-b", &g.outside, n)
+	g.reaches(10*time.Second, v, internet)
+	g.reaches(5*time.Second, g.x, internet)
+	g.unreachable(g.x, peer.IP())
+	g.unreachable(v, g.y.IP())
+	mac, err := net.ParseMAC(g.x.MAC)
+	ok(t, err)
+	for _, frame := range seen.end() {
+		if bytes.Contains(frame, mac) {
+			t.Errorf("a frame of another tenant came through: %x", frame)
+		}
+	}
+}
+
+func (g *gateway) testDrift(t *testing.T) {
+	router, server := "qrouter-"+g.router, "qdhcp-"+g.red.ID
+	for _, c := range []struct{ name, damage, good, event string }{
+		{"route", "ip -n " + router + " route del default", "ip -n " + router + " route | grep -q ^default", "put back route/0.0.0.0/0"},
+		{"address", "ip -n " + router + " addr del 10.0.31.1/24 dev $(ip -n " + router + " -o addr | awk '/10.0.31.1/{print $2}')",
+			"ip -n " + router + " addr | grep -q 10.0.31.1/24", "10.0.31.1/24"},
+		{"nftables_table", "ip netns exec " + router + " nft flush ruleset", "ip netns exec " + router + " nft list ruleset | grep -q masquerade\\\\\\|snat", ""},
+		{"dnsmasq", "kill -9 $(cat " + g.agent.state + "/dhcp/" + server + "/pid)", "kill -0 $(cat " + g.agent.state + "/dhcp/" + server + "/pid)", "dnsmasq"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := g.in(t)
+			last, err := g.api.lastEvent()
+			ok(t, err)
+			g.sh("net1", c.damage)
+			took := eventually(t, agentRepairLimit, "it is repaired", func() error {
+				_, err := g.host("net1").Output(t.Context(), "sh", "-c", c.good)
+				return err
+			})
+			t.Logf("repaired in %v", took.Round(time.Millisecond))
+			if c.event != "" {
+				g.api.awaitEvent(t, 10*time.Second, last, "drift", "net1", c.event)
+			}
+			g.leased(g.x)
+			g.reaches(10*time.Second, g.x, internet)
+		})
+	}
+}
+
+// unchanged fails the test if a disturbance changes what runs on net1: namespaces, links, addresses,
+// rules, daemons.
+func (g *gateway) unchanged(disturb func()) {
+	g.t.Helper()
+	look := func() string {
+		return g.sh("net1", `stat -c '%n %i' /run/netns/q*; for n in /run/netns/q*; do n=${n##*/}; ip -n $n -o link | cut -d: -f1-2; ip -n $n -o addr | cut -d'\' -f1; ip -n $n route
+			ip netns exec $n nft -a list ruleset; ip netns pids $n; done; ovs-vsctl --columns=_uuid,name list Port`)
+	}
+	before := look()
+	if !strings.Contains(before, "table inet") {
+		g.t.Fatalf("nothing to compare:\n%s", before)
+	}
+	disturb()
+	// Longer than everything is read again.
+	always(g.t, 9*time.Second, "net1 is as before", func() error {
+		time.Sleep(time.Second)
+		return wantEqual("net1", look(), before)
+	})
+	g.leased(g.x, g.y)
+	g.allReach(5*time.Second, g.x, g.y)
+	g.reaches(5*time.Second, g.x, internet)
+}
+
+// TestGatewayHostIsLost takes the power of the gateway host that holds everything, and then cuts the next
+// one off its controller.
+func TestGatewayHostIsLost(t *testing.T) {
+	g := newGateway(t)
+	g.router = g.fabric.router("tenant-a", &g.outside, g.red, g.blue)
+	g.leased(g.x, g.y)
+	_, ip := g.floatingIP(g.outside, g.x)
+	g.works(20*time.Second, ip)
+	g.fabric.agent("net2")
+	g.api.awaitEvent(t, 10*time.Second, 0, "agent_up", "net2", "")
+
+	t.Run("without_power_it_is_replaced", func(t *testing.T) {
+		g := g.in(t)
+		ok(t, g.host("net1").Kill())
+		g.agent.kill()
+		t.Logf("another host serves after %v", g.works(40*time.Second, ip).Round(100*time.Millisecond))
+		g.api.awaitEvent(t, time.Second, 0, "agent_lost", "net1", "")
+	})
+	t.Run("back_it_takes_nothing", func(t *testing.T) {
+		g := g.in(t)
+		ok(t, g.host("net1").Boot(t.Context()))
+		last, err := g.api.lastEvent()
+		ok(t, err)
+		g.agent.start()
+		g.api.awaitEvent(t, 20*time.Second, last, "agent_up", "net1", "")
+		g.works(5*time.Second, ip)
+		ok(t, wantEqual("namespaces of net1", g.namespaces("net1"), ""))
+	})
+	t.Run("cut_off_it_is_replaced_and_cleans_up", func(t *testing.T) {
+		g := g.in(t)
+		ctx := context.WithoutCancel(t.Context())
+		ok(t, g.host("net2").CutManagement(ctx, true))
+		eventually(t, 40*time.Second, "all is on net1", func() error {
+			if made := g.namespaces("net1"); !strings.Contains(made, "qrouter-"+g.router) || strings.Count(made, "qdhcp-") != 2 {
+				return fmt.Errorf("it has %q", made)
+			}
+			return nil
+		})
+		g.works(10*time.Second, ip)
+		ok(t, g.host("net2").CutManagement(ctx, false))
+		eventually(t, 30*time.Second, "net2 has cleaned up", func() error { return wantEqual("namespaces", g.namespaces("net2"), "") })
+		g.works(5*time.Second, ip)
+	})
+}
+
+// works waits until leases, routes and addresses of the outside work, and returns how long that took.
+func (g *gateway) works(limit time.Duration, floating netip.Addr) time.Duration {
+	g.t.Helper()
+	begin := time.Now()
+	g.reaches(limit, g.x, internet)
+	g.reaches(limit, g.y, internet)
+	g.allReach(limit, g.x, g.y)
+	g.fromInternet(limit, floating)
+	g.leased(g.x, g.y)
+	return time.Since(begin)
+}
+
+// namespaces are those of Heddle on a host.
+func (g *gateway) namespaces(host string) string {
+	g.t.Helper()
+	return g.sh(host, "ls /run/netns | grep ^q || true")
+}
