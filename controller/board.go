@@ -19,6 +19,7 @@ type board struct {
 	hosts   map[string]status.Host
 	shown   status.View // of hosts, nil once they changed
 	commits []commit    // not confirmed by every connected host yet, oldest first
+	awaited string      // a host that had not confirmed the oldest commit
 }
 
 type commit struct {
@@ -114,22 +115,34 @@ func (b *board) committed(rev uint64) {
 	b.commits = append(b.commits, commit{rev, time.Now()})
 }
 
-// settleLocked measures the revisions that every connected host has confirmed.
+// settleLocked measures the revisions that every connected host has confirmed. It looks at all hosts
+// only when the one that it waits for has caught up, since with many hosts it is called as often.
 func (b *board) settleLocked() {
-	if len(b.commits) == 0 {
-		return
+	for len(b.commits) > 0 {
+		if h, ok := b.hosts[b.awaited]; ok && behind(h, b.commits[0].rev) {
+			return
+		}
+		for name, h := range b.hosts {
+			if behind(h, b.commits[0].rev) {
+				b.awaited = name
+				return
+			}
+		}
+		b.metrics.Converged(time.Since(b.commits[0].at))
+		b.commits = b.commits[1:]
 	}
-	oldest := b.commits[len(b.commits)-1].rev
-	for _, h := range b.hosts {
-		if h.Down() == "" && len(h.Targets) > 0 {
-			rev, _ := h.Confirmed()
-			oldest = min(oldest, rev)
+}
+
+// behind reports whether a host is connected and one of its bridges has not confirmed a revision. Rows
+// of the OVSDB do not count: they are written in their own time, and no frame waits for them.
+func behind(h status.Host, rev uint64) bool {
+	if h.Down() != "" {
+		return false
+	}
+	for name, t := range h.Targets {
+		if name != targetOVSDB && t.Rev < rev {
+			return true
 		}
 	}
-	done := 0
-	for done < len(b.commits) && b.commits[done].rev <= oldest {
-		b.metrics.Converged(time.Since(b.commits[done].at))
-		done++
-	}
-	b.commits = b.commits[done:]
+	return false
 }
