@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -183,9 +184,13 @@ func (s *server) post(path string, in, out any) error { return s.do("POST", path
 type object = map[string]any
 
 // network makes a network and a subnet 10.0.0.0/16 on it, and returns the network's id.
-func (s *server) network(name string) (string, error) {
+func (s *server) network(name string, more ...object) (string, error) {
+	attrs := object{"name": name}
+	for _, m := range more {
+		maps.Copy(attrs, m)
+	}
 	var made struct{ Network struct{ ID string } }
-	if err := s.post("/v2.0/networks", object{"network": object{"name": name}}, &made); err != nil {
+	if err := s.post("/v2.0/networks", object{"network": attrs}, &made); err != nil {
 		return "", err
 	}
 	id := made.Network.ID
