@@ -44,7 +44,7 @@ type Servers struct {
 // NewServers returns the servers whose files are in a directory. It starts and stops nothing.
 func NewServers(cfg ServersConfig) (*Servers, error) {
 	config := child.Config{Program: "dnsmasq", Dir: cfg.Dir, Netns: cfg.Netns, Own: []string{fileLeases, fileLog},
-		Log: fileLog, Died: cfg.Died, Logger: cfg.Logger}
+		Log: fileLog, Told: "read " + child.Dir + "/" + fileOpts, Died: cfg.Died, Logger: cfg.Logger} // the options are read last
 	version, err := exec.Command("dnsmasq", "--version").Output()
 	if err != nil {
 		return nil, fmt.Errorf("version of dnsmasq: %w", err)

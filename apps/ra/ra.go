@@ -35,7 +35,7 @@ type Config struct {
 // wants what [Wanted] returns. It starts and stops nothing.
 func NewSenders(cfg Config) (*child.Set, error) {
 	return child.New(child.Config{Program: "radvd", Dir: cfg.Dir, Netns: cfg.Netns, Own: []string{fileLog}, Log: fileLog,
-		Died: cfg.Died, Logger: cfg.Logger})
+		Told: "resuming normal operation", Died: cfg.Died, Logger: cfg.Logger})
 }
 
 // Wanted are the radvds of a spec, by namespace.

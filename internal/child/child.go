@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
-	"golang.org/x/sys/unix"
 
 	"github.com/heddle-sdn/heddle/controller/reconcile"
 )
@@ -66,6 +65,10 @@ type Config struct {
 	Netns   string   // directory of named network namespaces; default "/run/netns"
 	Own     []string // files in a daemon's directory that it writes itself, beside its pid file
 	Log     string   // the one of Own that it logs to; it is cut to nothing beyond MaxLog bytes
+	// Told is what a daemon writes to its log once it read changed files; [Dir] stands for its directory.
+	// A change is done then; a daemon that does not say so in time is
+	// restarted. Empty: it is not waited for.
+	Told string
 	// Restart reports whether a daemon would not survive being told of changed files, so that it has to
 	// be restarted. It may be nil.
 	Restart func(have Child) bool
@@ -81,6 +84,7 @@ const MaxLog = 1 << 20
 // Bounds of what is waited for.
 const (
 	startTimeout = 10 * time.Second // from the start of a daemon until it runs
+	toldTimeout  = 5 * time.Second  // from SIGHUP until a daemon says that it read its files
 	stopTimeout  = 3 * time.Second  // from SIGTERM to SIGKILL, and from there to giving up
 	parallel     = 4                // daemons that are started or stopped at a time
 )
@@ -237,10 +241,15 @@ func (s *Set) keep(ctx context.Context, name string, want Child, procs []process
 		if err := s.write(name, want.Files); err != nil {
 			return err
 		}
-		if err := s.signal(main, unix.SIGHUP); err != nil {
-			return fmt.Errorf("tell %s of changed files: %w", s.cfg.Program, err)
+		err := s.tell(ctx, name, main)
+		if err == nil {
+			return s.signalled(name)
 		}
-		return s.signalled(name)
+		s.cfg.Logger.WithFields(logrus.Fields{"namespace": name, "pid": main.pid}).WithError(err).Warnf("%s restarted, for it does not hear of changed files", s.cfg.Program)
+	}
+	// Once it is stopped it is started, even if the keeper is about to end.
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	if err := s.stop(name, procs); err != nil {
 		return err
@@ -251,7 +260,7 @@ func (s *Set) keep(ctx context.Context, name string, want Child, procs []process
 	if err := s.seed(name, want.Seed); err != nil {
 		return err
 	}
-	pid, err := s.start(ctx, name, want.Args)
+	pid, err := s.start(context.WithoutCancel(ctx), name, want.Args)
 	if err != nil {
 		return err
 	}

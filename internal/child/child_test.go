@@ -33,7 +33,8 @@ refuse*) echo "testd: $2" >&2; exit 3;;
 vanish) echo "testd: gone" > $dir/log; exit 0;;
 esac
 [ -z "$INSIDE" ] && { INSIDE=1 setsid /bin/sh $0 "$@" </dev/null >/dev/null 2>&1 & exit 0; }
-trap 'echo hup >> $dir/heard' HUP
+trap 'echo hup >> $dir/heard; [ -f $dir/deaf ] || echo read $dir/all >> $dir/log' HUP
+: >> $dir/log
 [ "$2" = stubborn ] && trap '' TERM
 echo $$ > $dir/.pid; mv $dir/.pid $dir/pid
 while :; do sleep 0.02; done
@@ -65,11 +66,11 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func (w *world) open(restart func(child.Child) bool) {
+func (w *world) open(restart func(child.Child) bool, told ...string) {
 	w.t.Helper()
 	l := logrus.New()
 	l.SetOutput(io.Discard)
-	set, err := child.New(child.Config{Program: "sh", Dir: w.dir, Own: []string{"heard", "log"}, Log: "log", Restart: restart,
+	set, err := child.New(child.Config{Program: "sh", Dir: w.dir, Own: []string{"heard", "log"}, Log: "log", Restart: restart, Told: strings.Join(told, ""),
 		Died: func(name string, _ int) { w.died <- name }, Logger: logrus.NewEntry(l)})
 	if err != nil {
 		w.t.Fatal(err)
@@ -251,6 +252,33 @@ func TestRestartInPlaceOfASignal(t *testing.T) {
 	w.must(w.want("run", "a", "sturdy"))
 	if w.pid() == pid {
 		t.Error("not restarted for what it is")
+	}
+}
+
+func TestDaemonThatDoesNotSayThatItReadItsFilesIsRestarted(t *testing.T) {
+	w := newWorld(t)
+	w.set.Close()
+	w.open(nil, "read "+child.Dir+"/all")
+	w.must(w.want("run", "a", "1"))
+	pid := w.pid()
+	w.must(w.want("run", "a", "2"))
+	if w.pid() != pid {
+		t.Error("restarted though it heard")
+	}
+	w.must(w.want("run", "a", "2", "deaf", ""))
+	if w.pid() == pid {
+		t.Error("not restarted though it did not hear")
+	}
+	pid = w.pid()
+	if err := os.Remove(w.set.Path("ns1", "log")); err != nil {
+		t.Fatal(err)
+	}
+	w.must(w.want("run", "a", "3"))
+	if w.pid() == pid {
+		t.Error("not restarted though its log is gone")
+	}
+	if c := w.must(w.want("run", "a", "3")); !c.Empty() {
+		t.Errorf("a pass afterwards changes %+v", c)
 	}
 }
 

@@ -1,14 +1,19 @@
 package child
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // changed is a file that is in a daemon's directory while its files differ from what it was told of.
@@ -112,6 +117,43 @@ func (s *Set) write(name string, files map[string]string) error {
 		}
 	}
 	return nil
+}
+
+// tell makes a daemon read its files, and waits until it says that it did.
+func (s *Set) tell(ctx context.Context, name string, p process) error {
+	if s.cfg.Told == "" {
+		return s.signal(p, unix.SIGHUP)
+	}
+	log, err := os.Open(s.path(name, s.cfg.Log))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	if _, err := log.Seek(0, io.SeekEnd); err != nil {
+		return err
+	}
+	if err := s.signal(p, unix.SIGHUP); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, toldTimeout)
+	defer cancel()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	want := strings.ReplaceAll(s.cfg.Told, Dir, s.path(name))
+	var said strings.Builder
+	for {
+		if _, err := io.Copy(&said, log); err != nil {
+			return err
+		}
+		if strings.Contains(said.String(), want) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("it does not say that it read them: %w", ctx.Err())
+		case <-tick.C:
+		}
+	}
 }
 
 // signalled notes that a daemon was told of its files.
