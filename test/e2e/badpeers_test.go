@@ -23,7 +23,7 @@ import (
 func TestBadPeersDelayNobody(t *testing.T) {
 	f := newJoinedFabric(t, 2)
 	well := f.network("well", "vxlan", "tenant-a", "10.0.22.0/24")
-	witness := f.vm("witness", "cmp1", well)
+	witness := f.vm("witness", "cmp1", well, fixed(well, "10.0.22.2"))
 	f.active(witness)
 	before := f.portLatency("before", well, witness)
 

@@ -37,7 +37,8 @@ func TestHostsSetUpOtherwise(t *testing.T) {
 		t.Errorf("protocols of net1's br-int are %s, want both", out)
 	}
 	red := f.network("red", "vxlan", "tenant-a", "10.0.22.0/24")
-	a, b, c := f.vm("a", "net1", red), f.vm("b", "cmp1", red), f.vm("c", "cmp2", red)
+	a, b := f.vm("a", "net1", red, fixed(red, "10.0.22.11")), f.vm("b", "cmp1", red, fixed(red, "10.0.22.12"))
+	c := f.vm("c", "cmp2", red, fixed(red, "10.0.22.13"))
 	f.active(a, b, c)
 	f.allReach(5*time.Second, a, b, c)
 
