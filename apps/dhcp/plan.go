@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/heddle-sdn/heddle/apps/metadata"
 	"github.com/heddle-sdn/heddle/controller/spec"
 	"github.com/heddle-sdn/heddle/store/model"
 )
@@ -70,6 +71,9 @@ func (p Planner) service(m *model.Model, n *model.Network, at *model.Placement) 
 		return result{pending: &spec.Pending{Reason: "DHCPPortMissing", Msg: "the network has no port for its DHCP service"}}
 	}
 	ns := v.namespace(at)
+	if v.servesMetadata() {
+		ns.Metadata = &spec.Metadata{Network: n.ID, Instances: metadata.Instances(m, n.ID)}
+	}
 	return result{namespace: &ns}
 }
 
