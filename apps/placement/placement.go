@@ -43,10 +43,19 @@ func takes(h *model.Host) bool   { return runs(h) && !h.Drained }
 // gateway hosts that are not drained the one with the fewest services of this kind, then the fewest at
 // all, then the first by name. It is false if there is no such host.
 func Place(m *model.Model, service string, object model.ID) (host string, ok bool) {
+	return place(m, service, object, "")
+}
+
+// Other is [Place] among the hosts that the service is not on now.
+func Other(m *model.Model, service string, object model.ID) (host string, ok bool) {
+	return place(m, service, object, m.HostOfService(service, object))
+}
+
+func place(m *model.Model, service string, object model.ID, not string) (host string, ok bool) {
 	type load struct{ same, all int }
 	var least load
 	for name, h := range m.Hosts.All() {
-		if !takes(h) {
+		if !takes(h) || name == not {
 			continue
 		}
 		var l load

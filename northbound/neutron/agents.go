@@ -168,9 +168,18 @@ func (s *server) serveAgents() {
 		}
 		return nil
 	}))
-	s.handle("GET", "/v2.0/agents/{id}/dhcp-networks", placedOn(c, networkTable(s.L2), AgentDHCP, "get_dhcp-networks"))
-	s.handle("GET", "/v2.0/agents/{id}/l3-routers", placedOn(c, routerTable(s.Routers), AgentL3, "get_l3-routers"))
+	serveSchedule(c, networkTable(s.L2), AgentDHCP, "dhcp-network")
+	serveSchedule(c, routerTable(s.Routers), AgentL3, "l3-router")
 	s.handle("GET", "/v2.0/availability_zones", s.listZones)
+}
+
+// serveSchedule adds the routes by which administrators see, and choose, which objects of a table an agent
+// serves; name is what these are called in paths and policies.
+func serveSchedule[T, C, U any](c collection[*agent, struct{}, struct{}], of *resource[T, C, U], kind AgentType, name string) {
+	all := "/v2.0/agents/{id}/" + name + "s"
+	c.srv.handle("GET", all, placedOn(c, of, kind, "get_"+name+"s"))
+	c.srv.handle("POST", all, putOn(c, of, kind, "create_"+name))
+	c.srv.handle("DELETE", all+"/{object}", takenOff(c, of, kind, "delete_"+name))
 }
 
 // agentsOf makes the handler that tells which agents serve an object: one, or none while it has no place.

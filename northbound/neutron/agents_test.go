@@ -113,6 +113,30 @@ func TestServicesArePlacedOnAgents(t *testing.T) {
 	if got := a.must(200, "GET", "/agents/"+dhcp+"/l3-routers", "")["routers"].([]any); len(got) != 0 {
 		t.Errorf("routers of a DHCP agent: %v", got)
 	}
+	move := func(agent, path, body string) {
+		t.Helper()
+		a.must(201, "POST", "/agents/"+agent+path, body)
+	}
+	a.refused(409, "NoEligibleAgent", "", "DELETE", names.Replace("/agents/"+l3+"/l3-routers/R1"), "")
+	a.gatewayHosts("gw2")
+	other := func(kind string) string {
+		t.Helper()
+		return idsIn(a.must(200, "GET", "/agents?host=gw2&agent_type="+kind, ""), "agents")[0]
+	}
+	a.must(204, "DELETE", names.Replace("/agents/"+l3+"/l3-routers/R1"), "")
+	if got := a.get(names.Replace("/ports/LEG"), "binding:host_id"); got != `"gw2"` {
+		t.Errorf("after the router was taken off, its port is bound to %s", got)
+	}
+	a.refused(409, "NotHostedByAgent", "", "DELETE", names.Replace("/agents/"+l3+"/l3-routers/R1"), "")
+	move(l3, "/l3-routers", names.Replace(`{"router_id":"R1"}`))
+	move(other("DHCP+agent"), "/dhcp-networks", `{"network_id":"`+n+`"}`)
+	if got := a.get("/ports/"+p["id"].(string), "binding:host_id"); got != `"gw2"` {
+		t.Errorf("the moved DHCP port is bound to %s", got)
+	}
+	a.refused(409, "InvalidAgent", "", "POST", "/agents/"+dhcp+"/l3-routers", names.Replace(`{"router_id":"R1"}`))
+	a.refused(404, "RouterNotFound", "", "POST", "/agents/"+l3+"/l3-routers", names.Replace(`{"router_id":"NOTHING"}`))
+	a.refused(400, "HTTPBadRequest", "", "POST", "/agents/"+l3+"/l3-routers", `{}`)
+	a.sound()
 	a.refused(404, "NetworkNotFound", "", "GET", "/networks/x/dhcp-agents", "")
 	a.refused(404, "RouterNotFound", "", "GET", "/routers/x/l3-agents", "")
 	a.refused(404, "AgentNotFound", "", "GET", "/agents/x/l3-routers", "")
@@ -178,6 +202,8 @@ func TestLayer3Policy(t *testing.T) {
 		{"a_reader_forwards_nothing", "p1:reader", "POST", "/floatingips/" + forwards + "/port_forwardings", forward("tcp", "1", "1", port, "10.0.0.9"), 403, "PolicyNotAuthorized"},
 		{"agents_are_for_admins", "p1:member", "GET", "/routers/" + r + "/l3-agents", "", 403, "PolicyNotAuthorized"},
 		{"so_is_what_they_serve", "p1:member", "GET", "/agents/x/dhcp-networks", "", 403, "PolicyNotAuthorized"},
+		{"and_what_they_should_serve", "p1:member", "POST", "/agents/x/l3-routers", "{}", 403, "PolicyNotAuthorized"},
+		{"and_what_they_should_not", "p1:member", "DELETE", "/agents/x/l3-routers/" + r, "", 403, "PolicyNotAuthorized"},
 		{"no_agents_for_members", "p1:member", "GET", "/agents", "", 200, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
