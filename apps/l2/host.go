@@ -44,6 +44,14 @@ func (o *Ops) SetAgent(tx *store.Tx, name string, state model.AgentState) error 
 	return err
 }
 
+// DrainHost keeps new services off a gateway host, or lets them on it again.
+func (o *Ops) DrainHost(tx *store.Tx, name string, drained bool) (*model.Host, error) {
+	if _, ok := tx.Model().Hosts.Get(name); !ok {
+		return nil, model.NotFoundError("Host", model.ID(name))
+	}
+	return o.changeHost(tx, name, func(h *model.Host) { h.Drained = drained })
+}
+
 // DeleteHost forgets a host and what is plugged there. A host that is still connected comes back.
 func (o *Ops) DeleteHost(tx *store.Tx, name string) error {
 	h, ok := tx.Model().Hosts.Get(name)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/heddle-sdn/heddle/apps/l2"
+	"github.com/heddle-sdn/heddle/store"
 	"github.com/heddle-sdn/heddle/store/model"
 )
 
@@ -19,6 +21,13 @@ type agent struct {
 	host       *model.Host
 	kind       AgentType
 }
+
+// agentUpdate asks for changes of an agent.
+type agentUpdate struct {
+	AdminUp l2.Opt[bool] // false keeps new services off its host
+}
+
+type agentCollection = collection[*agent, struct{}, agentUpdate]
 
 // agentKinds says how each type calls itself, and whether it is only on gateway hosts.
 var agentKinds = map[AgentType]struct {
@@ -54,25 +63,45 @@ func allAgents(m *model.Model) iter.Seq[*agent] {
 	}
 }
 
-func agentTable() *resource[*agent, struct{}, struct{}] {
-	return newResource(resource[*agent, struct{}, struct{}]{
+func findAgent(m *model.Model, id model.ID) (*agent, bool) {
+	for a := range allAgents(m) {
+		if a.ID == id {
+			return a, true
+		}
+	}
+	return nil, false
+}
+
+func agentTable(ops *l2.Ops) *resource[*agent, struct{}, agentUpdate] {
+	return newResource(resource[*agent, struct{}, agentUpdate]{
 		name: "agent", plural: "agents", path: "agents", title: "Agent",
-		attrs: agentAttrs(),
-		meta:  func(a *agent) *model.Meta { return &a.Meta },
-		find: func(m *model.Model, id model.ID) (*agent, bool) {
-			for a := range allAgents(m) {
-				if a.ID == id {
-					return a, true
-				}
-			}
-			return nil, false
-		},
+		attrs:   agentAttrs(),
+		meta:    func(a *agent) *model.Meta { return &a.Meta },
+		find:    findAgent,
 		scan:    func(m *model.Model, _ filters) iter.Seq[*agent] { return allAgents(m) },
 		visible: func(v *view, _ *agent) bool { return v.who.Admin },
+		update: func(tx *store.Tx, id model.ID, q agentUpdate) (*agent, error) {
+			a, ok := findAgent(tx.Model(), id)
+			switch {
+			case !ok:
+				return nil, model.NotFoundError("Agent", id)
+			case !q.AdminUp.Set():
+				return a, nil
+			case agentKinds[a.kind].service == "" && !q.AdminUp.Value:
+				return nil, model.Errorf(model.Invalid, "BadRequest", "Bad agent request: %s cannot be switched off.", a.kind)
+			case agentKinds[a.kind].service == "":
+				return a, nil
+			}
+			h, err := ops.DrainHost(tx, a.host.Name, !q.AdminUp.Value)
+			if err != nil {
+				return nil, err
+			}
+			return newAgent(h, a.kind), nil
+		},
 	})
 }
 
-func agentAttrs() []attr[*agent, struct{}, struct{}] {
+func agentAttrs() []attr[*agent, struct{}, agentUpdate] {
 	state := func(v *view, a *agent) AgentState { return v.status.Agent(a.host.Name, a.kind) }
 	at := func(of func(AgentState) time.Time) func(*view, *agent) scalar {
 		return func(v *view, a *agent) scalar {
@@ -83,15 +112,17 @@ func agentAttrs() []attr[*agent, struct{}, struct{}] {
 		}
 	}
 	since := func(s AgentState) time.Time { return s.Since }
-	return []attr[*agent, struct{}, struct{}]{
+	return []attr[*agent, struct{}, agentUpdate]{
 		{name: "id", ops: filtered | sorted, get: func(_ *view, a *agent) scalar { return text(a.ID) }},
 		{name: "agent_type", ops: filtered | sorted, get: func(_ *view, a *agent) scalar { return text(a.kind) }},
 		{name: "binary", ops: filtered | sorted, get: func(_ *view, a *agent) scalar { return text(agentKinds[a.kind].binary) }},
 		{name: "topic", ops: filtered | sorted, get: func(_ *view, a *agent) scalar { return text(agentKinds[a.kind].topic) }},
 		{name: "host", ops: filtered | sorted, get: func(_ *view, a *agent) scalar { return text(a.host.Name) }},
-		{name: "admin_state_up", ops: filtered | sorted, as: asBool, get: func(_ *view, a *agent) scalar {
-			return boolean(!a.host.Drained || agentKinds[a.kind].service == "")
-		}},
+		{name: "admin_state_up", ops: filtered | sorted, as: asBool,
+			get: func(_ *view, a *agent) scalar {
+				return boolean(!a.host.Drained || agentKinds[a.kind].service == "")
+			},
+			put: opt(toBool, func(q *agentUpdate) *l2.Opt[bool] { return &q.AdminUp })},
 		{name: "alive", ops: filtered | sorted, as: asBool, get: func(v *view, a *agent) scalar { return boolean(state(v, a).Alive) }},
 		{name: "availability_zone", ops: filtered | sorted, get: func(_ *view, a *agent) scalar {
 			if agentKinds[a.kind].service == "" {
@@ -155,9 +186,9 @@ func jsonConfigurations(dst []byte, v *view, a *agent) []byte {
 
 // serveAgents adds the routes of agents and of what is scheduled to them.
 func (s *server) serveAgents() {
-	table := agentTable()
+	table := agentTable(s.L2)
 	serve(s, table)
-	c := collection[*agent, struct{}, struct{}]{table, s}
+	c := agentCollection{table, s}
 	s.handle("GET", "/v2.0/networks/{id}/dhcp-agents", s.agentsOf(c, AgentDHCP, "get_dhcp-agents", func(v *view, id model.ID) error {
 		_, err := v.network(id)
 		return err
@@ -175,7 +206,7 @@ func (s *server) serveAgents() {
 
 // serveSchedule adds the routes by which administrators see, and choose, which objects of a table an agent
 // serves; name is what these are called in paths and policies.
-func serveSchedule[T, C, U any](c collection[*agent, struct{}, struct{}], of *resource[T, C, U], kind AgentType, name string) {
+func serveSchedule[T, C, U any](c agentCollection, of *resource[T, C, U], kind AgentType, name string) {
 	all := "/v2.0/agents/{id}/" + name + "s"
 	c.srv.handle("GET", all, placedOn(c, of, kind, "get_"+name+"s"))
 	c.srv.handle("POST", all, putOn(c, of, kind, "create_"+name))
@@ -183,7 +214,7 @@ func serveSchedule[T, C, U any](c collection[*agent, struct{}, struct{}], of *re
 }
 
 // agentsOf makes the handler that tells which agents serve an object: one, or none while it has no place.
-func (s *server) agentsOf(c collection[*agent, struct{}, struct{}], kind AgentType, action string, look func(*view, model.ID) error) handler {
+func (s *server) agentsOf(c agentCollection, kind AgentType, action string, look func(*view, model.ID) error) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		v := s.view(r, s.Store.Snapshot())
 		if !v.who.Admin {
@@ -202,7 +233,7 @@ func (s *server) agentsOf(c collection[*agent, struct{}, struct{}], kind AgentTy
 }
 
 // placedOn makes the handler that lists the objects of a table that an agent serves.
-func placedOn[T, C, U any](c collection[*agent, struct{}, struct{}], of *resource[T, C, U], kind AgentType, action string) handler {
+func placedOn[T, C, U any](c agentCollection, of *resource[T, C, U], kind AgentType, action string) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		v := c.srv.view(r, c.srv.Store.Snapshot())
 		if !v.who.Admin {

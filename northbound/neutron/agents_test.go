@@ -133,6 +133,13 @@ func TestServicesArePlacedOnAgents(t *testing.T) {
 	if got := a.get("/ports/"+p["id"].(string), "binding:host_id"); got != `"gw2"` {
 		t.Errorf("the moved DHCP port is bound to %s", got)
 	}
+	a.must(200, "PUT", "/agents/"+l3, `{"agent":{"admin_state_up":false}}`)
+	if got := a.get("/agents/"+l3, "admin_state_up"); got != "false" {
+		t.Errorf("admin_state_up of a drained agent: %s", got)
+	}
+	a.refused(400, "BadRequest", "Open vSwitch agent cannot be switched off.", "PUT", "/agents/"+other("Open+vSwitch+agent"), `{"agent":{"admin_state_up":false}}`)
+	a.refused(409, "NoEligibleAgent", "", "DELETE", names.Replace("/agents/"+other("DHCP+agent")+"/dhcp-networks/")+n, "")
+	a.must(200, "PUT", "/agents/"+l3, `{"agent":{"admin_state_up":true}}`)
 	a.refused(409, "InvalidAgent", "", "POST", "/agents/"+dhcp+"/l3-routers", names.Replace(`{"router_id":"R1"}`))
 	a.refused(404, "RouterNotFound", "", "POST", "/agents/"+l3+"/l3-routers", names.Replace(`{"router_id":"NOTHING"}`))
 	a.refused(400, "HTTPBadRequest", "", "POST", "/agents/"+l3+"/l3-routers", `{}`)

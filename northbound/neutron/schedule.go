@@ -11,7 +11,7 @@ import (
 
 // putOn makes the handler that moves an object's service to the host of an agent. Wherever it was, it need
 // not be taken off there first.
-func putOn[T, C, U any](c collection[*agent, struct{}, struct{}], of *resource[T, C, U], kind AgentType, action string) handler {
+func putOn[T, C, U any](c agentCollection, of *resource[T, C, U], kind AgentType, action string) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if !identity.From(r.Context()).Admin {
 			return forbidden(action)
@@ -41,7 +41,7 @@ func putOn[T, C, U any](c collection[*agent, struct{}, struct{}], of *resource[T
 
 // takenOff makes the handler that moves an object's service away from the host of an agent, to the best
 // other one.
-func takenOff[T, C, U any](c collection[*agent, struct{}, struct{}], of *resource[T, C, U], kind AgentType, action string) handler {
+func takenOff[T, C, U any](c agentCollection, of *resource[T, C, U], kind AgentType, action string) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if !identity.From(r.Context()).Admin {
 			return forbidden(action)
@@ -70,7 +70,7 @@ func takenOff[T, C, U any](c collection[*agent, struct{}, struct{}], of *resourc
 }
 
 // scheduled finds the agent, and checks that it is of the kind that serves the object, which must exist.
-func scheduled[T, C, U any](c collection[*agent, struct{}, struct{}], of *resource[T, C, U], kind AgentType, v *view, agentID, id model.ID) (*agent, error) {
+func scheduled[T, C, U any](c agentCollection, of *resource[T, C, U], kind AgentType, v *view, agentID, id model.ID) (*agent, error) {
 	a, err := c.look(v, agentID)
 	if err != nil {
 		return nil, err
