@@ -124,7 +124,7 @@ func newServer(ctx context.Context, c serverConfig, log *logrus.Entry, openFlowP
 		return nil, errors.Join(err, s.store.Close())
 	}
 	s.control = controller.New(controller.Config{
-		Store: s.store, Facts: l2.Facts{Ops: s.ops, Store: s.store}, Planners: []spec.Planner{l2.NewPlanner(), dhcp.Planner{}.Plan, router.Plan(nat.Rules)},
+		Store: s.store, Facts: l2.Facts{Ops: s.ops, Store: s.store}, Planners: []spec.Planner{l2.NewPlanner(), dhcp.NewPlanner(dhcp.Planner{}), router.Plan(nat.Rules)},
 		Events: s.events, MACs: s.macs, Metrics: s.metrics, Log: log.WithField("component", "controller"), Generation: generation,
 		OpenFlowPort: openFlowPort, OpenFlowTLS: c.tls("openflow"), Resync: c.Resync,
 	})
