@@ -83,7 +83,10 @@ func (p *planner) plan(rules Rules) error {
 		}
 	}
 	for _, r := range p.r.Routes {
-		p.ns.Routes = append(p.ns.Routes, spec.Route{Destination: r.Destination, Via: r.NextHop})
+		// A router may lose the gateway that a route leads over and keep the route, as the reference's does.
+		if reached, _ := reaches(p.m, p.r.ID, r.NextHop); reached {
+			p.ns.Routes = append(p.ns.Routes, spec.Route{Destination: r.Destination, Via: r.NextHop})
+		}
 	}
 	slices.SortFunc(p.ns.Links, func(a, b spec.Link) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(p.ns.Routes, func(a, b spec.Route) int {

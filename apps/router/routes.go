@@ -1,6 +1,7 @@
 package router
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -49,15 +50,7 @@ func checkRoutes(m *model.Model, id model.ID, routes []model.Route) error {
 			"Unable to complete operation for %s. The number of routes exceeds the maximum %d.", id, maxRoutes)
 	}
 	for _, r := range routes {
-		reached, own := false, false
-		for _, p := range m.PortsOfDevice(string(id)) {
-			for _, f := range p.FixedIPs {
-				s, ok := m.Subnets.Get(f.Subnet)
-				reached = reached || ok && s.CIDR.Contains(r.NextHop)
-				own = own || f.IP == r.NextHop
-			}
-		}
-		switch {
+		switch reached, own := reaches(m, id, r.NextHop); {
 		case !reached:
 			return invalidRoutes(routes, "the nexthop is not connected with router")
 		case own:
@@ -67,6 +60,19 @@ func checkRoutes(m *model.Model, id model.ID, routes []model.Route) error {
 		}
 	}
 	return nil
+}
+
+// reaches reports whether an address is on a subnet that a router has an address of, and whether it is the
+// router's own.
+func reaches(m *model.Model, id model.ID, hop netip.Addr) (reached, own bool) {
+	for _, p := range m.PortsOfDevice(string(id)) {
+		for _, f := range p.FixedIPs {
+			s, ok := m.Subnets.Get(f.Subnet)
+			reached = reached || ok && s.CIDR.Contains(hop)
+			own = own || f.IP == hop
+		}
+	}
+	return reached, own
 }
 
 func invalidRoutes(routes []model.Route, why string) error {
