@@ -119,7 +119,8 @@ func TestDamagedStoreIsRestoredByThePrintedCommand(t *testing.T) {
 		name   string
 		damage func() error
 	}{
-		{"truncated_to_half", overwrite(func(b []byte) []byte { return b[:len(b)/2] })},
+		// Not in half: the file grows ahead of what it holds, and nothing may be lost with its end.
+		{"truncated_to_three_pages", overwrite(func(b []byte) []byte { return b[:3*4096] })},
 		{"truncated_to_one_page", overwrite(func(b []byte) []byte { return b[:4096] })},
 		{"emptied", overwrite(func([]byte) []byte { return nil })},
 		{"zeroed", overwrite(func(b []byte) []byte { return make([]byte, len(b)) })},
