@@ -27,6 +27,7 @@ var hostFields = map[string]func(p *l2.HostPut, v any) error{
 	"encap_types":     readEncapTypes,
 	"bridge_mappings": readBridgeMappings,
 	"gateway":         readGateway,
+	"drained":         readDrained,
 	"datapath_type":   readDatapathType,
 	"ovsdb":           readOVSDB,
 	"openflow":        readOpenFlow,
@@ -91,7 +92,8 @@ func documentOf(h *model.Host) (document, error) {
 		OVSDB    string            `json:"ovsdb,omitempty"`
 		OpenFlow map[string]string `json:"openflow,omitempty"`
 		Bridges  map[string]string `json:"bridges,omitempty"`
-	}{h.Override, h.OVSDB, h.OpenFlow, bridgeIDs(h.Bridges)})
+		Drained  bool              `json:"drained,omitempty"`
+	}{h.Override, h.OVSDB, h.OpenFlow, bridgeIDs(h.Bridges), h.Drained})
 	if err != nil {
 		return nil, err
 	}
@@ -205,6 +207,15 @@ func readGateway(p *l2.HostPut, v any) error {
 		return badRequest("gateway: %s where true or false is wanted", kindOf(v))
 	}
 	p.Override.Gateway = &b
+	return nil
+}
+
+func readDrained(p *l2.HostPut, v any) error {
+	b, ok := v.(bool)
+	if !ok {
+		return badRequest("drained: %s where true or false is wanted", kindOf(v))
+	}
+	p.Drained = b
 	return nil
 }
 

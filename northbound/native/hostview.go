@@ -23,6 +23,7 @@ type hostView struct {
 	OVSDB     string                `json:"ovsdb,omitempty"`
 	OpenFlow  map[string]string     `json:"openflow,omitempty"`
 	Bridges   map[string]string     `json:"bridges,omitempty"`
+	Drained   bool                  `json:"drained,omitempty"`
 	Targets   map[string]targetView `json:"targets"`
 	Problems  []problem             `json:"problems"`
 	Counts    hostCounts            `json:"counts"`
@@ -111,6 +112,7 @@ func (v hostsView) host(h *model.Host) hostView {
 		Override:  h.Override,
 		Effective: h.Settings(),
 		OVSDB:     h.OVSDB,
+		Drained:   h.Drained,
 		OpenFlow:  h.OpenFlow,
 		Bridges:   bridgeIDs(h.Bridges),
 		Targets:   make(map[string]targetView, len(state.Targets)),
