@@ -128,13 +128,18 @@ func (t *Target) Actual(ctx context.Context) (map[string]Table, error) {
 	return out, ctx.Err()
 }
 
-// prune forgets readings of namespaces without table.
+// prune forgets what was read of namespaces without table.
 func (t *Target) prune(have map[string]Table) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for name, r := range t.seen {
-		if _, ok := have[name]; !ok && r.exist {
+		if _, ok := have[name]; !ok && (r.exist || time.Since(r.at) > readingAge) {
 			delete(t.seen, name)
+		}
+	}
+	for name := range t.wants {
+		if _, ok := have[name]; !ok {
+			delete(t.wants, name)
 		}
 	}
 }
