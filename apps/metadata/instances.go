@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/heddle-sdn/heddle/controller/of"
 	"github.com/heddle-sdn/heddle/controller/spec"
 	"github.com/heddle-sdn/heddle/store/model"
 )
@@ -57,15 +56,10 @@ func asksFrom(p *model.Port) []netip.Addr {
 	out := p.Addresses()
 	for _, a := range out {
 		if a.Is6() {
-			return append(out, linkLocal(p.MAC))
+			return append(out, p.MAC.LinkLocal())
 		}
 	}
 	return out
-}
-
-// linkLocal is the address that an interface gives itself (RFC 4291, appendix A).
-func linkLocal(mac of.MAC) netip.Addr {
-	return netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 8: mac[0] ^ 2, 9: mac[1], 10: mac[2], 11: 0xff, 12: 0xfe, 13: mac[3], 14: mac[4], 15: mac[5]})
 }
 
 // hostname is the DNS name of a port, or one made of its first address as Neutron makes it.

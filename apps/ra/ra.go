@@ -57,6 +57,9 @@ func Text(ras []spec.RA) string {
 		fmt.Fprintf(&b, "interface %s\n{\n", r.Link)
 		// Seconds between unasked advertisements. Hosts that ask are answered at once.
 		b.WriteString("   AdvSendAdvert on;\n   MinRtrAdvInterval 30;\n   MaxRtrAdvInterval 100;\n")
+		if r.Source.IsValid() {
+			fmt.Fprintf(&b, "   AdvRASrcAddress {\n      %s;\n   };\n", r.Source)
+		}
 		if r.MTU > 0 {
 			fmt.Fprintf(&b, "   AdvLinkMTU %d;\n", r.MTU)
 		}

@@ -33,7 +33,7 @@ func prefix(p string, autonomous bool) spec.RAPrefix {
 
 func TestGolden(t *testing.T) {
 	for name, ras := range map[string][]spec.RA{
-		"slaac":     {{Link: "qr-1", MTU: 1442, Prefixes: []spec.RAPrefix{prefix("fd00:3::/64", true)}}},
+		"slaac":     {{Link: "qr-1", Source: netip.MustParseAddr("fe80::f816:3eff:feeb:d4ce"), MTU: 1442, Prefixes: []spec.RAPrefix{prefix("fd00:3::/64", true)}}},
 		"stateless": {{Link: "qr-1", MTU: 1450, Other: true, Prefixes: []spec.RAPrefix{prefix("fd00:3::/64", true)}, DNS: []netip.Addr{netip.MustParseAddr("fd00::53"), netip.MustParseAddr("fd00::54")}}},
 		"stateful":  {{Link: "qr-1", MTU: 1450, Managed: true, Other: true, Prefixes: []spec.RAPrefix{prefix("fd00:3::/64", false)}}},
 		"several": {{Link: "qr-2", MTU: 1458, Managed: true, Prefixes: []spec.RAPrefix{prefix("fd00:4::/64", false), prefix("fd00:5::/64", true)}},

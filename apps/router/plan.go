@@ -109,7 +109,7 @@ func (p *planner) plan(rules Rules) error {
 func (p *planner) interfaceOf(port *model.Port, network *model.Network, first bool) {
 	link := newLink("qr-", port, network)
 	p.inside = append(p.inside, link.Name)
-	ra := spec.RA{Link: link.Name, MTU: network.MTU}
+	ra := spec.RA{Link: link.Name, Source: port.MAC.LinkLocal(), MTU: network.MTU}
 	for _, ip := range port.FixedIPs {
 		subnet, ok := p.m.Subnets.Get(ip.Subnet)
 		if !ok {

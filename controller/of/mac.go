@@ -1,6 +1,9 @@
 package of
 
-import "fmt"
+import (
+	"fmt"
+	"net/netip"
+)
 
 // MAC is an Ethernet address. It is comparable, so it can be a map key.
 type MAC [6]byte
@@ -73,4 +76,10 @@ func (m *MAC) UnmarshalText(text []byte) error {
 	}
 	*m = v
 	return nil
+}
+
+// LinkLocal is the IPv6 address that an interface with the MAC gives itself: fe80::/64 and the modified
+// EUI-64 of the MAC (RFC 4291 §2.5.6, appendix A).
+func (m MAC) LinkLocal() netip.Addr {
+	return netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 8: m[0] ^ 2, 9: m[1], 10: m[2], 11: 0xff, 12: 0xfe, 13: m[3], 14: m[4], 15: m[5]})
 }

@@ -57,6 +57,7 @@ type DHCP struct {
 // RA is the advertisement of one link.
 type RA struct {
 	Link     string       `json:"link"`
+	Source   netip.Addr   `json:"source,omitzero"` // of its link-local addresses the one that hosts take as their gateway
 	MTU      int          `json:"mtu"`
 	Managed  bool         `json:"managed"` // addresses by DHCPv6
 	Other    bool         `json:"other"`   // other settings by DHCPv6
