@@ -204,6 +204,7 @@ func TestQuestionsAreForwardedAsNeutronDoes(t *testing.T) {
 func TestNamespaceMadeAnewIsListenedInAgain(t *testing.T) {
 	s := newSite(t, metadata.Config{})
 	s.apply()
+	nstest.IP(t, "-n vm link del eth1") // the kernel would remove it with the namespace, but some time later
 	nstest.IP(t, "netns del %s", gateway)
 	nstest.IP(t, "netns add %s", gateway)
 	if n, err := s.pass(); n != 1 || err != nil {
