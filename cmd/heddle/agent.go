@@ -31,6 +31,8 @@ type agentConfig struct {
 	OVSDB, Datapath, NetnsDir string
 	TLSCert, TLSKey, TLSCA    string
 	LogLevel, LogFormat       string
+
+	MetadataEndpoint, MetadataSecret string // the latter is a file
 }
 
 func newAgentCommand() *cobra.Command {
@@ -62,6 +64,8 @@ controller is away, also after a reboot. When it ends, however it ends, everythi
 	f.StringVar(&c.TLSCA, "tls-ca", "", "`file` of authorities (PEM) that the controller's certificate must be of; default: the system's")
 	f.StringVar(&c.TLSCert, "tls-cert", "", "certificate `file` (PEM) to show to the controller")
 	f.StringVar(&c.TLSKey, "tls-key", "", "key `file` of the certificate")
+	f.StringVar(&c.MetadataEndpoint, "metadata-endpoint", "", "`URL` of Nova's metadata service; without one the agent answers from what ports say")
+	f.StringVar(&c.MetadataSecret, "metadata-secret-file", "", "`file` with the secret shared with it (metadata_proxy_shared_secret)")
 	f.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&c.LogFormat, "log-format", "text", "text or json")
 	p := cmd.PersistentFlags()
@@ -119,7 +123,14 @@ func runAgent(ctx context.Context, c agentConfig, source node.Source, log *logru
 	}
 	defer kernel.Close()
 	parts := &agentParts{netns: c.NetnsDir, state: state, log: log}
-	runner := node.New(node.Config{Host: c.Host, State: state, Source: source, Kernel: kernel, Parts: parts.all(), Log: log})
+	if parts.metadata, err = newMetadataService(c.MetadataEndpoint, c.MetadataSecret); err != nil {
+		return err
+	}
+	all, err := parts.all()
+	if err != nil {
+		return err
+	}
+	runner := node.New(node.Config{Host: c.Host, State: state, Source: source, Kernel: kernel, Parts: all, Log: log})
 	parts.repair = runner.Repair
 	log.WithFields(logrus.Fields{"server": c.Server, "state": c.StateDir}).Info("heddle agent works")
 	err = errors.Join(runner.Run(ctx), parts.close())

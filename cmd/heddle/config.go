@@ -56,6 +56,8 @@ type serverConfig struct {
 	AgentHost      string        `koanf:"agent-host" yaml:"agent-host"`
 	AgentStateDir  string        `koanf:"agent-state-dir" yaml:"agent-state-dir"`
 	AgentTokenFile string        `koanf:"agent-token-file" yaml:"agent-token-file"`
+	MetadataEnd    string        `koanf:"metadata-endpoint" yaml:"metadata-endpoint"`
+	MetadataSecret string        `koanf:"metadata-secret-file" yaml:"metadata-secret-file"`
 }
 
 // tlsListeners are what --tls-on and --client-ca-on can name.
@@ -90,6 +92,8 @@ func serverFlags(f *pflag.FlagSet) {
 	f.String("agent-host", name, "`name` of this host in its OVSDB, for --agent")
 	f.String("agent-state-dir", defaultAgentStateDir, "`directory` of what the agent remembers, for --agent")
 	f.String("agent-token-file", "", "`file` with the agent's token, for --agent with --auth tokens")
+	f.String("metadata-endpoint", "", "`URL` of Nova's metadata service, for --agent; without one it answers from what ports say")
+	f.String("metadata-secret-file", "", "`file` with the secret shared with it (metadata_proxy_shared_secret)")
 	f.String("debug-socket", "", "unix socket `path` that serves Go's profiles (/debug/pprof/) to the server's user")
 }
 

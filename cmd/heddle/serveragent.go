@@ -29,7 +29,8 @@ func (c serverConfig) checkAgent() error {
 // hosts do, so that it can be moved out of the process at any time.
 func (s *server) runAgent(ctx context.Context, api net.Addr) error {
 	c := agentConfig{Server: "http://" + ownAddress(api), Host: s.config.AgentHost, StateDir: s.config.AgentStateDir,
-		TokenFile: s.config.AgentTokenFile, OVSDB: defaultOVSDB, Datapath: string(netns.Auto), NetnsDir: netns.DefaultDir}
+		TokenFile: s.config.AgentTokenFile, OVSDB: defaultOVSDB, Datapath: string(netns.Auto), NetnsDir: netns.DefaultDir,
+		MetadataEndpoint: s.config.MetadataEnd, MetadataSecret: s.config.MetadataSecret}
 	source, err := node.NewHTTP(c.Server, c.Host, c.TokenFile, nil)
 	if err != nil {
 		return fmt.Errorf("--agent-host: %w", err)
