@@ -7,15 +7,24 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/heddle-sdn/heddle/lab"
+	"github.com/heddle-sdn/heddle/lab/labtest"
 )
 
 // internet is the address of the host beyond the external network.
 var internet = netip.MustParseAddr("198.51.100.1")
+
+// What the port of x tells its instance.
+const (
+	userData  = "#cloud-config"
+	publicKey = "ssh-ed25519 AAAAC3Nza x@y"
+)
 
 // agentRepairLimit is how long a gateway host may stay altered.
 const agentRepairLimit = 10 * time.Second
@@ -38,7 +47,8 @@ func newGateway(t testing.TB) *gateway {
 	g.red = f.served("red", "tenant-a", "10.0.31.0/24", object{"dns_nameservers": []string{"192.0.2.53"},
 		"host_routes": []object{{"destination": "192.0.2.128/25", "nexthop": "10.0.31.9"}}})
 	g.blue = f.served("blue", "tenant-a", "10.0.32.0/24")
-	g.x, g.y = f.client("x", "cmp1", g.red), f.client("y", "cmp1", g.blue)
+	g.x = f.client("x", "cmp1", g.red, object{"binding:profile": object{"user_data": userData, "public_keys": []string{publicKey}}})
+	g.y = f.client("y", "cmp1", g.blue)
 	f.active(g.x, g.y)
 	return g
 }
@@ -55,9 +65,11 @@ func TestGateway(t *testing.T) {
 	t.Run("leases_have_the_options_of_the_subnet", func(t *testing.T) { g.in(t).testLease() })
 	t.Run("an_unknown_mac_gets_no_lease", func(t *testing.T) { g.in(t).testStranger() })
 	t.Run("a_port_is_active_once_its_dhcp_entry_is", func(t *testing.T) { g.in(t).testDHCPCondition() })
+	t.Run("metadata_without_a_router", func(t *testing.T) { g.in(t).testMetadata() })
 	g.router = g.fabric.router("tenant-a", &g.outside, g.red, g.blue)
 	t.Run("router_between_two_networks", func(t *testing.T) { g.in(t).allReach(10*time.Second, g.x, g.y) })
 	t.Run("source_nat_to_the_internet", func(t *testing.T) { g.in(t).testSNAT() })
+	t.Run("metadata_by_the_router", func(t *testing.T) { g.in(t).testMetadata() })
 	t.Run("floating_ip", func(t *testing.T) { g.in(t).testFloatingIP() })
 	t.Run("tenants_with_the_same_addresses", func(t *testing.T) { g.in(t).testOverlap() })
 	t.Run("drift_is_repaired_and_reported", func(t *testing.T) { g.testDrift(t) })
@@ -141,6 +153,26 @@ func (g *gateway) testSNAT() {
 	g.reaches(10*time.Second, g.y, internet)
 	if out, err := g.lab.Internet(within(g.t, 5*time.Second), "ping", "-c1", "-W1", g.x.IP().String()).CombinedOutput(); err == nil {
 		g.t.Errorf("the internet reaches an address of a tenant:\n%s", out)
+	}
+}
+
+// testMetadata: an instance reads about itself, and about nobody else.
+func (g *gateway) testMetadata() {
+	t := g.t
+	g.leased(g.x, g.y) // their routes
+	for _, v := range []*vm{g.x, g.y} {
+		want := "host-" + strings.ReplaceAll(v.IP().String(), ".", "-")
+		eventually(t, 10*time.Second, v.Name+" reads its name", func() error {
+			got, err := v.Output(t.Context(), "curl", "-sS", "-m", "2", "http://169.254.169.254/latest/meta-data/hostname")
+			return errors.Join(err, wantEqual("hostname", strings.TrimSpace(got), want))
+		})
+	}
+	for path, want := range map[string]string{"latest/user-data": userData, "latest/meta-data/public-keys/0/openssh-key": publicKey} {
+		got, err := g.x.Output(t.Context(), "curl", "-sSf", "-m", "2", "http://169.254.169.254/"+path)
+		ok(t, errors.Join(err, wantEqual(path, strings.TrimSpace(got), want)))
+	}
+	if got, err := g.y.Output(t.Context(), "curl", "-sSf", "-m", "2", "http://169.254.169.254/latest/user-data"); err == nil {
+		t.Errorf("a port without user data is told %q", got)
 	}
 }
 
@@ -307,4 +339,51 @@ func (g *gateway) works(limit time.Duration, floating netip.Addr) time.Duration 
 func (g *gateway) namespaces(host string) string {
 	g.t.Helper()
 	return g.sh(host, "ls /run/netns | grep ^q || true")
+}
+
+// TestServerAndAgentInOneProcess has everything on one host, as on a laptop, with tokens.
+func TestServerAndAgentInOneProcess(t *testing.T) {
+	f := &fabric{t: t, lab: labtest.Up(t, lab.Config{Name: fmt.Sprintf("%s-%d", mark, labs.Add(1)), Hosts: lab.Hosts(1)})}
+	h := f.host("net1")
+	api := net.JoinHostPort(h.Management().String(), "9696")
+	dir := t.TempDir()
+	ok(t, os.WriteFile(filepath.Join(dir, "tokens.yaml"), []byte("- {token: root, user: root, project_id: admin, roles: [admin]}\n"+
+		"- {token: one, user: net1, project_id: admin, roles: [agent]}\n- {token: other, user: net2, project_id: admin, roles: [agent]}\n"), 0o600))
+	ok(t, os.WriteFile(filepath.Join(dir, "token"), []byte("one\n"), 0o600))
+	log, err := os.Create(filepath.Join(dir, "log"))
+	ok(t, err)
+	defer log.Close()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	cmd := h.Command(ctx, program, "server", "--data-dir", filepath.Join(dir, "data"), "--listen-api", api, "--auth", "tokens",
+		"--token-file", filepath.Join(dir, "tokens.yaml"), "--agent", "--agent-host", "net1", "--agent-state-dir", filepath.Join(dir, "agent"),
+		"--agent-token-file", filepath.Join(dir, "token"))
+	cmd.Stdout, cmd.Stderr = log, log
+	ok(t, cmd.Start())
+	t.Cleanup(func() {
+		cancel()
+		_ = cmd.Wait() // killed
+		if t.Failed() {
+			text, _ := os.ReadFile(log.Name())
+			t.Logf("end of the log:\n%s", text[max(0, len(text)-8000):])
+		}
+	})
+	f.api = newClient(api).as("root")
+	eventually(t, 20*time.Second, "server answers", func() error { return f.api.get("/livez", nil) })
+	ok(t, h.Join(t.Context(), "tcp:127.0.0.1:6640"))
+	f.awaitHost("net1")
+	n := f.served("net", "tenant-a", "10.0.31.0/24")
+	v := f.client("v", "net1", n)
+	f.active(v)
+	f.leased(v)
+	// The token of an agent is good for its host, and for nothing else.
+	for path, want := range map[string]int{"/node/v1/net1/spec": 200, "/node/v1/net2/spec": 403, "/v1/hosts": 403} {
+		code := 200
+		var refused *statusError
+		if err := newClient(api).as("one").get(path, nil); errors.As(err, &refused) {
+			code = refused.Code
+		}
+		if code != want {
+			t.Errorf("GET %s with the token of net1's agent: %d, want %d", path, code, want)
+		}
+	}
 }
