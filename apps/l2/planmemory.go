@@ -93,15 +93,18 @@ type bridgePart struct {
 
 // recall returns the plan of a network, made anew if the one remembered is no longer right.
 func (p *planner) recall(id model.ID) (*networkPlan, error) {
-	stamp := p.m.StampOf(id)
-	if n := p.mem.networks[id]; n != nil && stamp != nil && n.stamp == stamp && p.stillSeen(n.seen) {
-		return n, nil
+	stamp, before := p.m.StampOf(id), p.mem.networks[id]
+	if before != nil && stamp != nil && before.stamp == stamp && p.stillSeen(before.seen) {
+		return before, nil
 	}
 	n, err := p.planNetwork(id)
 	if err != nil {
 		return nil, err
 	}
 	n.stamp = stamp
+	if before != nil {
+		n.int.part, n.tun.part = same(before.int.part, n.int.part), same(before.tun.part, n.tun.part)
+	}
 	return n, nil
 }
 
@@ -124,12 +127,18 @@ func (p *planner) part(bridge string, tables *pipeline.Pipeline, flows []of.Flow
 	if err != nil {
 		return nil, err
 	}
-	if before := p.mem.parts[bridge]; made.Equal(before) {
-		return before, nil
-	}
 	if p.mem.parts == nil {
 		p.mem.parts = map[string]*spec.Part{}
 	}
-	p.mem.parts[bridge] = made
-	return made, nil
+	p.mem.parts[bridge] = same(p.mem.parts[bridge], made)
+	return p.mem.parts[bridge], nil
+}
+
+// same returns the part of before if the new one has the same flows: who compares parts sees at once
+// that nothing changed.
+func same(before, now *spec.Part) *spec.Part {
+	if now.Equal(before) {
+		return before
+	}
+	return now
 }
