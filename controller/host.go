@@ -51,7 +51,7 @@ func (h *host) wake() {
 // run plans whenever something changed, until ctx ends. Under a flood of changes a host is planned for
 // at most a ninth of the time, each time for all that changed meanwhile; a few changes are not held up.
 func (h *host) run(ctx context.Context) {
-	pace := reconcile.Pace{Rest: 8, Burst: 500 * time.Millisecond}
+	pace := reconcile.Pace{Rest: 8, Burst: 500 * time.Millisecond, Most: 500 * time.Millisecond}
 	for {
 		select {
 		case <-ctx.Done():

@@ -30,7 +30,8 @@ type Loop[K comparable, V any] struct {
 
 // NewLoop returns a loop for a target; the caller sets the other fields.
 func NewLoop[K comparable, V any](t Target[K, V], desired func() (Want[K, V], error)) *Loop[K, V] {
-	return &Loop[K, V]{Target: t, Desired: desired, Pace: Pace{Rest: 7, Burst: 500 * time.Millisecond}, Backoff: Exponential(100*time.Millisecond, 10*time.Second),
+	return &Loop[K, V]{Target: t, Desired: desired, Backoff: Exponential(100*time.Millisecond, 10*time.Second),
+		Pace:   Pace{Rest: 7, Burst: 500 * time.Millisecond, Most: 500 * time.Millisecond},
 		Report: func(Result[K, V]) {}, kick: make(chan struct{}, 1)}
 }
 

@@ -12,6 +12,8 @@ type Pace struct {
 	Rest int
 	// Burst is how much rest may be owed before work has to wait.
 	Burst time.Duration
+	// Most is the longest that work ever waits, however slow the machine is; 0 is no limit.
+	Most time.Duration
 
 	rested time.Time // when nothing is owed any more
 }
@@ -19,10 +21,14 @@ type Pace struct {
 // Worked notes that work was done that took so long, until now.
 func (p *Pace) Worked(took time.Duration) {
 	p.rested = p.rested.Add(took) // in which there was no rest
-	if now := time.Now(); p.rested.Before(now) {
+	now := time.Now()
+	if p.rested.Before(now) {
 		p.rested = now
 	}
 	p.rested = p.rested.Add(time.Duration(p.Rest) * took)
+	if most := now.Add(p.Burst + p.Most); p.Most > 0 && p.rested.After(most) {
+		p.rested = most
+	}
 }
 
 // Wait returns when work may go on, or with ctx's error when that ends.

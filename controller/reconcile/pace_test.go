@@ -42,6 +42,20 @@ func TestPaceDoesNotHoldUpAFewPiecesOfWork(t *testing.T) {
 	})
 }
 
+func TestPaceHasALongestWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := Pace{Rest: 8, Burst: 200 * time.Millisecond, Most: 300 * time.Millisecond}
+		for range 3 {
+			time.Sleep(5 * time.Second)
+			p.Worked(5 * time.Second)
+			asked := time.Now()
+			if err := p.Wait(t.Context()); err != nil || time.Since(asked) != 300*time.Millisecond {
+				t.Fatalf("waited %v, %v", time.Since(asked), err)
+			}
+		}
+	})
+}
+
 func TestPaceStopsWaitingWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := Pace{Rest: 1}
