@@ -81,6 +81,7 @@ func awaitActive(b *testing.B, s *server, ports int) {
 // then one ovs-vswitchd.
 //
 //	build-s            from the first request until all ports are ACTIVE
+//	drift              flows and rows that the server took for others' alterations meanwhile: none are
 //	requests-s         … until the last request was answered and the last port plugged
 //	server-restart-s   from the kill of the server until a new one has confirmed all with all hosts
 //	least-flows        the fewest flows the hosts had from the kill on, of flows
@@ -101,6 +102,7 @@ func BenchmarkThousandNetworks(b *testing.B) {
 		b.ReportMetric(requests.Seconds(), "requests-s")
 		b.ReportMetric(built.Seconds(), "build-s")
 		b.ReportMetric(used.Seconds(), "build-cpu-s")
+		b.ReportMetric(must[metrics](b)(s.metrics()).sum("heddle_drift_total"), "drift")
 		now, peak := s.rss()
 		b.ReportMetric(now, "MB")
 		b.ReportMetric(peak, "peak-MB")

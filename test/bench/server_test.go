@@ -234,6 +234,16 @@ func (s *server) metrics() (metrics, error) {
 	return out, lines.Err()
 }
 
+// sum adds up all series of a metric.
+func (m metrics) sum(name string) (total float64) {
+	for series, value := range m {
+		if series == name || strings.HasPrefix(series, name+"{") {
+			total += value
+		}
+	}
+	return total
+}
+
 // confirmed is nil once a number of targets, OVSDBs and bridges, are connected and have confirmed a
 // revision: 0 stands for the newest.
 func (s *server) confirmed(targets int, rev float64) error {
