@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -56,7 +57,7 @@ func newAPI(t testing.TB, change ...func(*Config)) *api {
 			t.Errorf("close store: %v", err)
 		}
 	})
-	ops, err := l2.New(l2.Config{TenantTypes: []model.NetworkType{model.TypeGRE}})
+	ops, err := l2.New(l2.Config{TenantTypes: []model.NetworkType{model.TypeGRE}, Rand: rand.NewChaCha8([32]byte{})}) // addresses as in every run
 	if err != nil {
 		t.Fatal(err)
 	}
