@@ -194,7 +194,55 @@ func echo(name string, c net.Conn) {
 	}
 }
 
-// session is a TCP connection from a machine.
+// serveUDP is serve for datagrams.
+func (l *lab) serveUDP(ns, address string) {
+	l.t.Helper()
+	var conn net.PacketConn
+	err := child.InNamespace("/run/netns/"+ns, func() (err error) {
+		conn, err = net.ListenPacket("udp4", address)
+		return err
+	})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for buf := make([]byte, 64); ; {
+			_, from, err := conn.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			_, _ = fmt.Fprintf(to{conn, from}, "%s sees %s\n", ns, from.(*net.UDPAddr).IP)
+		}
+	}()
+	l.t.Cleanup(func() { conn.Close(); <-done })
+}
+
+// to writes datagrams to one address.
+type to struct {
+	net.PacketConn
+	addr net.Addr
+}
+
+func (t to) Write(b []byte) (int, error) { return t.WriteTo(b, t.addr) }
+
+// dialUDP returns a session of datagrams, which has sent none yet; it ends with the test.
+func (l *lab) dialUDP(ns, to string) *session {
+	l.t.Helper()
+	var c net.Conn
+	err := child.InNamespace("/run/netns/"+ns, func() (err error) {
+		c, err = net.Dial("udp4", to)
+		return err
+	})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.t.Cleanup(func() { c.Close() })
+	return &session{c, bufio.NewReader(c)}
+}
+
+// session is a connection from a machine.
 type session struct {
 	net.Conn
 	answers *bufio.Reader

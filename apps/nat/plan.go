@@ -30,6 +30,7 @@ func Rules(m *model.Model, r *model.Router, outside, inside []string) *spec.NFT 
 	for _, l := range inside {
 		e.add("inside", quote(l))
 	}
+	e.own(m, r)
 	if r.Gateway != nil {
 		e.gateway(m, r, outside, inside)
 		for _, f := range m.FloatingIPsOf(r.ID) {
@@ -58,6 +59,24 @@ func (e elements) add(set, key string, value ...string) {
 const concat = " . "
 
 func quote(link string) string { return `"` + link + `"` }
+
+// own adds the addresses at which the router itself answers. A floating IP that is given to a port is none,
+// also before it is translated and after: whoever asked then would be tracked as a client of the router,
+// and go on being one.
+func (e elements) own(m *model.Model, r *model.Router) {
+	for _, p := range m.PortsOfDevice(string(r.ID)) {
+		for _, f := range p.FixedIPs {
+			if f.IP.Is4() {
+				e.add("own", f.IP.String())
+			}
+		}
+	}
+	for _, f := range m.FloatingIPsOf(r.ID) {
+		if f.Target == "" && f.IP.Is4() {
+			e.add("own", f.IP.String())
+		}
+	}
+}
 
 // gateway adds the address that a router hides others behind. Towards the inside that is for who comes
 // from the inside too, by a floating IP: its answer has to come back through the router. As such a
@@ -121,6 +140,7 @@ var sets = []struct{ name, kind, of string }{
 	{"inside", "set", "ifname"},
 	{"outside", "set", "ifname"},
 	{"hidden", "set", "ifname"},
+	{"own", "set", "ipv4_addr"},
 	{"gateway", "map", "ifname : ipv4_addr"},
 	{"fip_dnat", "map", "ipv4_addr : ipv4_addr"},
 	{"fip_snat", "map", "ipv4_addr : ipv4_addr"},
@@ -144,9 +164,12 @@ const chains = `
 		jump floatingip
 	}
 
+	# Nor does a router answer at addresses that are not its own, such as floating IPs that it does not
+	# translate yet.
 	chain input {
 		type filter hook input priority 0; policy accept;
 		tcp dport 9697 ct status & dnat == 0 drop
+		iifname != "lo" ct state new ip daddr != @own drop
 	}
 
 	chain output {

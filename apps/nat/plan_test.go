@@ -33,6 +33,10 @@ func newSite(gateway ...string) site {
 		r.Gateway = &model.RouterGateway{Network: "ext", Port: "gw", SNAT: true}
 	}
 	s.put(r)
+	for i, ip := range []string{"10.0.0.1", "10.0.1.1"} {
+		s.put(&model.Port{Meta: model.Meta{ID: model.ID(fmt.Sprint("inside", i))}, Network: "blue", DeviceID: "r1", DeviceOwner: model.OwnerRouterInterface,
+			FixedIPs: []model.FixedIP{{Subnet: "blue", IP: netip.MustParseAddr(ip)}}})
+	}
 	return s
 }
 

@@ -1,6 +1,7 @@
 package nat_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -61,6 +62,24 @@ func TestFloatingIPWorksBothWays(t *testing.T) {
 	})
 	t.Run("to oneself", func(*testing.T) { l.expect("vm1", "198.51.100.11:7000", "vm1 sees 198.51.100.11") })
 	t.Run("from the router itself", func(*testing.T) { l.expect(r1, "198.51.100.12:7000", "vm2 sees 198.51.100.2") })
+}
+
+// A client that sent its first packets when the router had the address, and did not translate it yet, must
+// not be kept as a client of the router.
+func TestClientsThatAreEarlyReachTheFloatingIP(t *testing.T) {
+	l := newLab(t)
+	l.apply()
+	nstest.IP(t, "-n %s addr add 198.51.100.12/32 dev qg-1", r1)
+	l.serveUDP("vm2", ":7000")
+	for _, ns := range []string{"out", "vm1"} {
+		early := l.dialUDP(ns, "198.51.100.12:7000")
+		if got, err := early.ask(200 * time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("from %s an address that is nobody's yet answers %q, %v", ns, got, err)
+		}
+		defer l.alive(early, "vm2 sees "+map[string]string{"out": "198.51.100.1", "vm1": "198.51.100.2"}[ns])
+	}
+	l.floatingIP(r1, "198.51.100.12", "10.0.0.12")
+	l.apply()
 }
 
 func TestPortForwardingsLeadToTheirPorts(t *testing.T) {
