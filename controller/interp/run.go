@@ -1,0 +1,156 @@
+package interp
+
+import (
+	"fmt"
+
+	"github.com/heddle-sdn/heddle/controller/of"
+)
+
+// The limits of Open vSwitch (lib/ofp-actions and ofproto-dpif-xlate: MAX_DEPTH, MAX_RESUBMITS).
+const (
+	// MaxDepth is how deeply look-ups may nest that lead to the same table or an earlier one.
+	MaxDepth = 64
+	// MaxLookups is how many look-ups there may be after the first.
+	MaxLookups = MaxDepth * MaxDepth
+)
+
+// Run finds out what becomes of a packet that comes into the bridge by its InPort. Nothing is changed: what the packet
+// would teach is in the Trace.
+func (b *Bridge) Run(p Packet) *Trace {
+	t := &Trace{Packet: p}
+	r := run{bridge: b, packet: p, trace: t, into: &t.Steps}
+	r.start(0)
+	if t.Limit == NoReason && !r.ends {
+		r.drop(NoOutput, "")
+	}
+	return t
+}
+
+// run is a packet on its way.
+type run struct {
+	bridge *Bridge
+	packet Packet
+	table  of.TableID
+	trace  *Trace
+	into   *[]*Step // where the next step goes
+
+	actionSet []of.Action
+	setGroup  bool // the action set has a group
+
+	depth, lookups int
+	stopped        bool // by a limit, or by something that is not modelled
+	ends           bool // the packet was sent somewhere or there is a reason why not
+}
+
+// add appends a step with what all steps have.
+func (r *run) add(s Step) *Step {
+	s.Bridge, s.Table, s.Packet = r.bridge, r.table, r.packet
+	*r.into = append(*r.into, &s)
+	return &s
+}
+
+// below makes the steps that do makes members of s.
+func (r *run) below(s *Step, do func()) {
+	before := r.into
+	r.into = &s.Steps
+	do()
+	r.into = before
+}
+
+func (r *run) drop(why Reason, note string) {
+	r.add(Step{Kind: KindDrop, Reason: why, Note: note})
+	r.ends = true
+}
+
+func (r *run) note(format string, args ...any) {
+	r.add(Step{Kind: KindNote, Note: fmt.Sprintf(format, args...)})
+}
+
+// stop ends the run: by a limit, or since nobody here knows how it goes on.
+func (r *run) stop(why Reason, note string) {
+	r.drop(why, note)
+	r.stopped = true
+	if why == ReasonTooDeep || why == ReasonTooLong {
+		r.trace.Limit = why
+	}
+}
+
+// start looks the packet up from a table on, and does the action set in the end. This look-up does not count for the
+// limits.
+func (r *run) start(t of.TableID) {
+	r.table = t
+	flow, rival := r.bridge.tables[t].find(&r.packet)
+	r.take(flow, rival)
+	r.finish()
+}
+
+// lookup takes the packet to a table, as if it had come in by the port in, and does what the flow says that takes it.
+// With ct, the look-up sees the addresses of the connection's original direction.
+func (r *run) lookup(t of.TableID, in of.PortNo, ct bool) {
+	if !r.within() {
+		return
+	}
+	seen := r.packet
+	seen.InPort = in
+	if ct && !seen.original() {
+		r.note("resubmit(ct) of a packet that is not tracked or not IP: ignored")
+		return
+	}
+	from := r.table
+	if t <= from {
+		r.depth++
+		defer func() { r.depth-- }()
+	}
+	r.lookups++
+	r.table = t
+	flow, rival := r.bridge.tables[t].find(&seen)
+	r.take(flow, rival)
+	r.table = from
+}
+
+// take does what the flow says that was found in the packet's table.
+func (r *run) take(flow, rival *of.Flow) {
+	s := r.add(Step{Kind: KindTable, Flow: flow, Rival: rival})
+	r.below(s, func() {
+		switch {
+		case flow == nil:
+			r.drop(NoFlow, "")
+		case len(flow.Actions) == 0:
+			r.drop(FlowDrops, "")
+		default:
+			r.actions(flow.Actions)
+		}
+	})
+}
+
+// within reports whether another look-up is within the limits, and stops the run if not.
+func (r *run) within() bool {
+	switch {
+	case r.stopped:
+		return false
+	case r.depth >= MaxDepth:
+		r.stop(ReasonTooDeep, fmt.Sprintf("look-ups nest more than %d deep", MaxDepth))
+	case r.lookups >= MaxLookups:
+		r.stop(ReasonTooLong, fmt.Sprintf("more than %d look-ups", MaxLookups))
+	}
+	return !r.stopped
+}
+
+// actions does a list of actions, as long as none of them ends it.
+func (r *run) actions(list []of.Action) {
+	for _, a := range list {
+		if r.stopped || !r.action(a) {
+			return
+		}
+	}
+}
+
+// original turns the packet to the original direction of its connection and reports whether it has one.
+func (p *Packet) original() bool {
+	if p.CT.Proto == 0 || !p.isIP() {
+		return false
+	}
+	p.IP.Src, p.IP.Dst, p.IP.Proto = p.CT.Src, p.CT.Dst, p.CT.Proto
+	p.Transport.Src, p.Transport.Dst = p.CT.SrcPort, p.CT.DstPort
+	return true
+}
