@@ -23,8 +23,9 @@ func (c *Controller) Switches() []view.Switch {
 	}
 	for _, h := range c.hosts {
 		for _, b := range h.connected() {
-			_, managed := b.planned()
-			out = append(out, view.Switch{DPID: b.sw.DPID(), Host: h.name, Bridge: b.name, Remote: b.sw.RemoteAddr(), Managed: managed, Ports: b.sw.Ports()})
+			plan, managed := b.planned()
+			out = append(out, view.Switch{DPID: b.sw.DPID(), Host: h.name, Bridge: b.name, Remote: b.sw.RemoteAddr(), Managed: managed,
+				Flows: len(plan.flows.Objects), Ports: b.sw.Ports()})
 		}
 	}
 	slices.SortFunc(out, func(a, b view.Switch) int {

@@ -129,16 +129,29 @@ func (s portStatus) Agent(host string, kind neutron.AgentType) neutron.AgentStat
 func (s *server) fabric() metrics.Fabric {
 	m, view := s.store.Snapshot(), s.control.Status()
 	f := metrics.Fabric{Revision: m.Rev, Networks: m.Networks.Len(), Subnets: m.Subnets.Len(), Plugged: m.Plugs.Len(),
-		Learned: len(s.macs.List()), Events: s.events.Last(), Ports: map[string]int{status.Active: 0, status.Build: 0, status.Down: 0}}
+		Learned: len(s.macs.List()), Events: s.events.Last(), Ports: map[string]int{status.Active: 0, status.Build: 0, status.Down: 0},
+		Routers: m.Routers.Len(), FloatingIPs: map[string]int{status.Active: 0, status.Down: 0}, StoreBytes: s.backend.Size()}
+	for _, ip := range m.FloatingIPs.All() {
+		f.FloatingIPs[view.FloatingIP(m, ip).Status]++
+	}
 	for _, p := range m.Ports.All() {
 		f.Ports[view.Port(m, p).Status]++
 	}
 	for _, sw := range s.control.Switches() {
-		f.Switches = append(f.Switches, metrics.Switch{DPID: sw.DPID.String(), Host: sw.Host, Bridge: sw.Bridge, Ports: len(sw.Ports)})
+		f.Switches = append(f.Switches, metrics.Switch{DPID: sw.DPID.String(), Host: sw.Host, Bridge: sw.Bridge, Ports: len(sw.Ports), Flows: sw.Flows})
 	}
 	for name, h := range view {
 		for target, t := range h.Targets {
 			f.Targets = append(f.Targets, metrics.Target{Host: name, Target: target, Connected: t.Connected, Revision: t.Rev})
+		}
+		if h.Node != nil {
+			a := metrics.Agent{Host: name, Connected: h.Node.Connected, Namespaces: len(h.Node.Objects)}
+			for _, o := range h.Node.Objects {
+				if o.Error != "" {
+					a.Failed++
+				}
+			}
+			f.Agents = append(f.Agents, a)
 		}
 	}
 	return f

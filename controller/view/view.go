@@ -14,6 +14,7 @@ type Switch struct {
 	Bridge  string
 	Remote  string
 	Managed bool // Heddle programs it
+	Flows   int  // that it should have
 	Ports   map[string]of.Port
 	Since   time.Time // of a bridge nobody claims
 }

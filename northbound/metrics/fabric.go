@@ -13,12 +13,18 @@ type Fabric struct {
 	Events   uint64         // id of the newest event
 	Switches []Switch
 	Targets  []Target
+
+	Routers     int
+	FloatingIPs map[string]int // by status
+	Agents      []Agent
+	StoreBytes  int64 // of the file; 0 if there is none
 }
 
 // Switch is a connected bridge.
 type Switch struct {
 	DPID, Host, Bridge string // host and bridge are empty if no host claims it
 	Ports              int
+	Flows              int // that Heddle wants on it
 }
 
 // Target is an OVSDB or bridge that a host has or should have.
@@ -26,6 +32,14 @@ type Target struct {
 	Host, Target string // "ovsdb", "br-int"
 	Connected    bool
 	Revision     uint64 // newest that it confirmed
+}
+
+// Agent is a gateway host's node agent that has reported.
+type Agent struct {
+	Host       string
+	Connected  bool
+	Namespaces int // that it has, or should have
+	Failed     int // of these, that are not as wanted for an error
 }
 
 // fabricCollector asks for the state at each scrape, so that nothing has to be kept in step and what is
@@ -43,6 +57,13 @@ var (
 	descSwitch    = desc("heddle_switch_connected", "Connected bridges; always 1.", "dpid", "host", "bridge")
 	descPortsOf   = desc("heddle_switch_ports", "Ports of connected bridges.", "dpid")
 	descTarget    = desc("heddle_target_connected", "Whether an OVSDB or bridge of a host is connected.", "host", "target")
+	descWanted    = desc("heddle_flows_wanted", "Flows that Heddle wants on connected bridges.", "dpid", "host", "bridge")
+	descRouters   = desc("heddle_routers", "Routers.")
+	descFloating  = desc("heddle_floating_ips", "Floating IPs by status.", "status")
+	descAgent     = desc("heddle_agent_connected", "Whether the node agent of a host reports.", "host")
+	descSpaces    = desc("heddle_agent_namespaces", "Namespaces that the node agent of a host has or should have.", "host")
+	descFailed    = desc("heddle_agent_failed_namespaces", "Namespaces that the node agent of a host cannot make as wanted.", "host")
+	descBytes     = desc("heddle_store_size_bytes", "Size of the store's file.")
 	descConfirmed = desc("heddle_target_revision", "Newest revision that an OVSDB or bridge of a host confirmed.", "host", "target")
 )
 
@@ -53,7 +74,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 // Describe sends what Collect can send.
 func (fabricCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descRevision, descNetworks, descSubnets, descPorts, descPlugged, descLearned, descEvents,
-		descSwitch, descPortsOf, descTarget, descConfirmed} {
+		descSwitch, descPortsOf, descTarget, descConfirmed, descWanted, descRouters, descFloating, descAgent, descSpaces, descFailed, descBytes} {
 		out <- d
 	}
 }
@@ -79,14 +100,31 @@ func (c fabricCollector) Collect(out chan<- prometheus.Metric) {
 			seen[sw.DPID] = true
 			gauge(descSwitch, 1, sw.DPID, sw.Host, sw.Bridge)
 			gauge(descPortsOf, float64(sw.Ports), sw.DPID)
+			gauge(descWanted, float64(sw.Flows), sw.DPID, sw.Host, sw.Bridge)
 		}
 	}
 	for _, t := range f.Targets {
-		connected := 0.0
-		if t.Connected {
-			connected = 1
-		}
-		gauge(descTarget, connected, t.Host, t.Target)
+		gauge(descTarget, truth(t.Connected), t.Host, t.Target)
 		gauge(descConfirmed, float64(t.Revision), t.Host, t.Target)
 	}
+	gauge(descRouters, float64(f.Routers))
+	for status, n := range f.FloatingIPs {
+		gauge(descFloating, float64(n), status)
+	}
+	for _, a := range f.Agents {
+		gauge(descAgent, truth(a.Connected), a.Host)
+		gauge(descSpaces, float64(a.Namespaces), a.Host)
+		gauge(descFailed, float64(a.Failed), a.Host)
+	}
+	if f.StoreBytes > 0 {
+		gauge(descBytes, float64(f.StoreBytes))
+	}
+}
+
+// truth is 1 or 0.
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }

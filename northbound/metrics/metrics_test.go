@@ -23,8 +23,9 @@ var update = flag.Bool("update", false, "rewrite the table in docs/metrics.md")
 func fabric() Fabric {
 	return Fabric{
 		Revision: 42, Networks: 2, Subnets: 1, Ports: map[string]int{"ACTIVE": 3, "DOWN": 1}, Plugged: 3, Learned: 5, Events: 9,
-		Switches: []Switch{{DPID: "00000000000000aa", Host: "h1", Bridge: "br-int", Ports: 4}, {DPID: "00000000000000bb"}},
+		Switches: []Switch{{DPID: "00000000000000aa", Host: "h1", Bridge: "br-int", Ports: 4, Flows: 70}, {DPID: "00000000000000bb"}},
 		Targets:  []Target{{Host: "h1", Target: "ovsdb", Connected: true, Revision: 41}, {Host: "h2", Target: "br-tun"}},
+		Routers:  2, FloatingIPs: map[string]int{"ACTIVE": 7}, Agents: []Agent{{Host: "h1", Connected: true, Namespaces: 5, Failed: 1}, {Host: "h2"}}, StoreBytes: 65536,
 	}
 }
 
@@ -86,6 +87,13 @@ func TestWhatIsToldIsScraped(t *testing.T) {
 		`heddle_switch_connected{bridge="",dpid="00000000000000bb",host=""} 1`,
 		`heddle_target_connected{host="h2",target="br-tun"} 0`,
 		`heddle_target_revision{host="h1",target="ovsdb"} 41`,
+		`heddle_flows_wanted{bridge="br-int",dpid="00000000000000aa",host="h1"} 70`,
+		`heddle_routers 2`,
+		`heddle_floating_ips{status="ACTIVE"} 7`,
+		`heddle_agent_connected{host="h2"} 0`,
+		`heddle_agent_namespaces{host="h1"} 5`,
+		`heddle_agent_failed_namespaces{host="h1"} 1`,
+		`heddle_store_size_bytes 65536`,
 	} {
 		if !slices.Contains(got, want) {
 			t.Errorf("scrape lacks %s", want)

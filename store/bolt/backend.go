@@ -206,6 +206,15 @@ func (b *Backend) failed(rev uint64, cause error) error {
 	return cause
 }
 
+// Size returns the size of the data file in bytes, 0 if it cannot be told.
+func (b *Backend) Size() int64 {
+	info, err := os.Stat(b.path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
 // Close implements [store.Backend].
 func (b *Backend) Close() error {
 	return errors.Join(b.db.Close(), b.lock.Close())
