@@ -327,9 +327,9 @@ func (p *Packet) has(r of.Prereq) bool {
 	case of.NeedSCTP:
 		return p.carries(of.ProtoSCTP)
 	case of.NeedICMP:
-		return p.EthType == of.EthTypeIPv4 && p.carries(of.ProtoICMP)
+		return p.EthType == of.EthTypeIPv4 && p.IP.Proto == of.ProtoICMP
 	case of.NeedICMP6:
-		return p.EthType == of.EthTypeIPv6 && p.carries(of.ProtoICMP6)
+		return p.EthType == of.EthTypeIPv6 && p.IP.Proto == of.ProtoICMP6
 	case of.NeedND:
 		return p.has(of.NeedNS) || p.has(of.NeedNA)
 	case of.NeedNS:
@@ -348,7 +348,7 @@ const (
 
 func (p *Packet) isIP() bool { return p.EthType == of.EthTypeIPv4 || p.EthType == of.EthTypeIPv6 }
 
-// carries reports whether the packet has the transport header of an IP protocol.
+// carries reports whether the packet has the transport header of an IP protocol that has ports.
 func (p *Packet) carries(proto uint8) bool {
 	return p.isIP() && p.IP.Proto == proto && p.IP.Frag&FragLater == 0
 }

@@ -23,6 +23,7 @@ func (b *Bridge) Run(p Packet) *Trace {
 	if t.Limit == NoReason && !r.ends {
 		r.drop(NoOutput, "")
 	}
+	t.Final = r.packet
 	return t
 }
 
@@ -79,8 +80,7 @@ func (r *run) stop(why Reason, note string) {
 // limits.
 func (r *run) start(t of.TableID) {
 	r.table = t
-	flow, rival := r.bridge.tables[t].find(&r.packet)
-	r.take(flow, rival)
+	r.take(r.find(r.packet.InPort, false))
 	r.finish()
 }
 
@@ -90,9 +90,7 @@ func (r *run) lookup(t of.TableID, in of.PortNo, ct bool) {
 	if !r.within() {
 		return
 	}
-	seen := r.packet
-	seen.InPort = in
-	if ct && !seen.original() {
+	if original := r.packet; ct && !original.turn() {
 		r.note("resubmit(ct) of a packet that is not tracked or not IP: ignored")
 		return
 	}
@@ -103,9 +101,26 @@ func (r *run) lookup(t of.TableID, in of.PortNo, ct bool) {
 	}
 	r.lookups++
 	r.table = t
-	flow, rival := r.bridge.tables[t].find(&seen)
-	r.take(flow, rival)
+	r.take(r.find(in, ct))
 	r.table = from
+}
+
+// find looks the packet up in its table. A fragment looks as if its ports were 0, even the first one, since the others
+// do not have any (fragment handling "normal" of ovs-ofctl(8)).
+func (r *run) find(in of.PortNo, ct bool) (flow, rival *of.Flow) {
+	t := &r.bridge.tables[r.table]
+	if in == r.packet.InPort && !ct && r.packet.IP.Frag == 0 {
+		return t.find(&r.packet)
+	}
+	seen := r.packet
+	seen.InPort = in
+	if ct {
+		seen.turn()
+	}
+	if seen.IP.Frag != 0 {
+		seen.Transport.Src, seen.Transport.Dst = 0, 0
+	}
+	return t.find(&seen)
 }
 
 // take does what the flow says that was found in the packet's table.
@@ -145,8 +160,8 @@ func (r *run) actions(list []of.Action) {
 	}
 }
 
-// original turns the packet to the original direction of its connection and reports whether it has one.
-func (p *Packet) original() bool {
+// turn turns the packet to the original direction of its connection and reports whether it has one.
+func (p *Packet) turn() bool {
 	if p.CT.Proto == 0 || !p.isIP() {
 		return false
 	}

@@ -8,6 +8,7 @@ import (
 type Trace struct {
 	Packet Packet  // as it came in
 	Steps  []*Step // what was done with it, in order; the first is the look-up in table 0
+	Final  Packet  // as it is in the bridge when all is done
 	// Learned are the flows and addresses that switches would learn from the packet, in order.
 	Learned []Learned
 	// Limit says that the packet would go on for longer than a switch lets it: by ReasonTooDeep or ReasonTooLong.
