@@ -175,7 +175,7 @@ func (e *flowEncoder) append(b []byte, f *view.Flow) []byte {
 // appendCause tells of the API object that caused a flow and of the request that changed it last.
 func (e *flowEncoder) appendCause(b []byte, object string) []byte {
 	b = appendMember(b, ',', "object", object)
-	meta := metaOf(e.m, object)
+	meta := metaOf(objectNamed(e.m, object))
 	if meta == nil {
 		return b
 	}
@@ -185,16 +185,4 @@ func (e *flowEncoder) appendCause(b []byte, object string) []byte {
 		}
 	}
 	return b
-}
-
-// metaOf returns what is common to the object "network/<id>" or "port/<id>", nil if it is gone.
-func metaOf(m *model.Model, object string) *model.Meta {
-	kind, key, _ := strings.Cut(object, "/")
-	switch r := m.Get(kind, key).(type) {
-	case *model.Network:
-		return &r.Meta
-	case *model.Port:
-		return &r.Meta
-	}
-	return nil
 }
