@@ -29,13 +29,19 @@ type effectView struct {
 // OVSDBs, and lines of namespaces.
 func (s *server) effects(ctx context.Context, m *model.Model, object model.Resource) ([]effectView, []unreadView) {
 	out, unread := []effectView{}, []unreadView{}
+	ports := map[string]map[string]of.Port{} // by host and bridge
+	for _, sw := range s.Fabric.Switches() {
+		ports[sw.Host+" "+sw.Bridge] = sw.Ports
+	}
 	for _, cookie := range cookiesOf(m, object) {
 		for _, b := range s.Fabric.FlowsOf(ctx, cookie) {
 			if b.Err != nil {
 				unread = append(unread, unreadView{b.Host, b.Bridge, b.Err.Error()})
 			}
+			e := newFlowEncoder(m, view.Switch{Host: b.Host, Bridge: b.Bridge, Ports: ports[b.Host+" "+b.Bridge]})
 			for _, f := range b.Flows {
-				out = append(out, effectView{Host: b.Host, Where: b.Bridge, Type: spec.LineFlow, Text: f.Flow.String(), State: f.State, Object: f.Object})
+				out = append(out, effectView{Host: b.Host, Where: b.Bridge, Type: spec.LineFlow, Text: f.Flow.String(), Says: string(e.says(nil, &f)),
+					State: f.State, Object: f.Object})
 			}
 		}
 	}
