@@ -46,8 +46,10 @@ type Metrics interface {
 
 // Config is what a Controller works with. Every field is needed.
 type Config struct {
-	Store    *store.Store
-	Facts    Facts
+	Store *store.Store
+	Facts Facts
+	// Plug does to a model what Facts.Plugged does to the store: for trying a change out.
+	Plug     func(tx *store.Tx, host string, ifaces map[model.ID]string) error
 	Planners []spec.Planner
 	Events   *event.Log
 	MACs     *maclearn.View

@@ -78,7 +78,7 @@ func (f *fabric) serve(generation uint64) (stop func()) {
 	log.SetLevel(logrus.WarnLevel)
 	events := event.NewLog(1000, time.Now)
 	c := controller.New(controller.Config{
-		Store: f.store, Facts: l2.Facts{Ops: f.ops, Store: f.store}, Events: events, MACs: maclearn.New(time.Now), Metrics: noMetrics{},
+		Store: f.store, Facts: l2.Facts{Ops: f.ops, Store: f.store}, Plug: f.ops.Plug, Events: events, MACs: maclearn.New(time.Now), Metrics: noMetrics{},
 		Log: logrus.NewEntry(log), Generation: generation, OpenFlowPort: 6653, Resync: time.Hour,
 		Planners: []spec.Planner{l2.Plan, func(*model.Model, spec.Observed, *spec.Spec) error {
 			if err := f.broken.Load(); err != nil {

@@ -11,7 +11,6 @@ import (
 	"github.com/heddle-sdn/heddle/controller/of"
 	"github.com/heddle-sdn/heddle/controller/ofconn"
 	"github.com/heddle-sdn/heddle/controller/ovsdb/row"
-	"github.com/heddle-sdn/heddle/controller/pipeline"
 	"github.com/heddle-sdn/heddle/controller/reconcile"
 	"github.com/heddle-sdn/heddle/controller/wire"
 )
@@ -120,13 +119,5 @@ func rowText(k row.Key, _ row.Row) string { return k.String() }
 // cause names the object that a flow's cookie tells of, "network/<id>" or "port/<id>"; empty if the
 // flow is the pipeline's own, learned, or of an object that is gone.
 func (c *Controller) cause(cookie of.Cookie) string {
-	kind, tag := pipeline.Cause(cookie)
-	if !pipeline.Ours(cookie) || kind != pipeline.KindNetwork && kind != pipeline.KindPort {
-		return ""
-	}
-	r := c.cfg.Store.Snapshot().OfTag(tag)
-	if r == nil {
-		return ""
-	}
-	return r.Kind() + "/" + r.Key()
+	return objectOf(c.cfg.Store.Snapshot(), cookie)
 }

@@ -42,19 +42,22 @@ func (f Facts) Plugged(ctx context.Context, host string, ifaces map[model.ID]str
 	if came, went := plugChange(f.Store.Snapshot(), host, ifaces); len(came)+len(went) == 0 {
 		return nil
 	}
-	_, err := f.Store.Update(ctx, func(tx *store.Tx) error {
-		came, went := plugChange(tx.Model(), host, ifaces)
-		for _, port := range went {
-			f.Ops.Unbind(tx, port, host)
-		}
-		for _, port := range came {
-			if _, err := f.Ops.Bind(tx, port, host, ifaces[port]); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	_, err := f.Store.Update(ctx, func(tx *store.Tx) error { return f.Ops.Plug(tx, host, ifaces) })
 	return err
+}
+
+// Plug binds the interfaces that a host has, by port, and unbinds those that it has no more.
+func (o *Ops) Plug(tx *store.Tx, host string, ifaces map[model.ID]string) error {
+	came, went := plugChange(tx.Model(), host, ifaces)
+	for _, port := range went {
+		o.Unbind(tx, port, host)
+	}
+	for _, port := range came {
+		if _, err := o.Bind(tx, port, host, ifaces[port]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // plugChange returns, sorted, the ports that have to be bound to a host and unbound from it.

@@ -1,0 +1,135 @@
+// Package difference says what changes on a host from one plan of it to another, in the words of the tools
+// that an operator would look at the host with: flows as ovs-ofctl prints them, rows as ovs-vsctl takes
+// them, namespaces as ip, nft and sysctl show them, and the lines that dnsmasq reads. It is exact: who
+// makes the changes that it lists, and no others, comes from one plan to the other.
+package difference
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/heddle-sdn/heddle/controller/of"
+	"github.com/heddle-sdn/heddle/controller/spec"
+)
+
+// Op is what happens to a thing.
+type Op string
+
+// The operations.
+const (
+	Add    Op = "add"
+	Change Op = "change" // it stays what it is, and is otherwise than before
+	Delete Op = "delete"
+)
+
+// Type is what sort of thing changes.
+type Type string
+
+// The types of things.
+const (
+	Flow      Type = "flow"
+	Row       Type = "row" // of the OVSDB
+	Namespace Type = "namespace"
+	Link      Type = "link"
+	Address   Type = "address"
+	Route     Type = "route"
+	Sysctl    Type = "sysctl"
+	NFT       Type = "nft"
+	DHCP      Type = "dhcp" // what dnsmasq reads, and its arguments
+	RA        Type = "ra"   // router advertisement
+	Metadata  Type = "metadata"
+)
+
+// order is the order in which things of one place are listed.
+var order = map[Type]int{Flow: 0, Row: 1, Namespace: 2, Link: 3, Address: 4, Route: 5, Sysctl: 6, NFT: 7, DHCP: 8, RA: 9, Metadata: 10}
+
+// OVSDB is the place of rows.
+const OVSDB = "ovsdb"
+
+// Item is one thing that changes.
+type Item struct {
+	Where  string `json:"where"` // a bridge, "ovsdb", or a namespace
+	Type   Type   `json:"type"`
+	Op     Op     `json:"op"`
+	Text   string `json:"text"`             // as it is afterwards; of what is deleted, as it was
+	Before string `json:"before,omitempty"` // of what changes, as it was
+	Says   string `json:"says,omitempty"`   // in plain words, for people
+	Object string `json:"object,omitempty"` // API object that it is there for, "port/<id>"; empty if for none
+}
+
+// Host is what changes on a host.
+type Host struct {
+	Host string `json:"host"`
+	Diff []Item `json:"diff"`
+}
+
+// Unplanned says of what nothing is known: a host, or a part of one. Nothing is claimed of it.
+type Unplanned struct {
+	Host  string `json:"host"`
+	Cause string `json:"cause"`
+}
+
+// Fabric is what changes on all hosts.
+type Fabric struct {
+	Hosts     []Host      // on which something changes, by name
+	Unplanned []Unplanned // by host
+}
+
+// Side is a plan of a host, with what has to be known to name the things in it. A nil Spec is a host that
+// is not there.
+type Side struct {
+	Spec *spec.Spec
+	// Plugged are the interfaces on br-int that have an iface-id, by name: they keep a tag, if only the
+	// dead one, while they are plugged.
+	Plugged map[string]string
+	// Names are ports without a number yet, by bridge and the number that stands for them in the plan. They
+	// are printed by their names, as ovs-ofctl --names does.
+	Names map[string]map[of.PortNo]string
+	// Object names the API object that a cookie tells of, "port/<id>"; empty if it tells of none.
+	Object func(of.Cookie) string
+}
+
+// Of returns what changes from before to after: bridge by bridge, then rows, then namespaces.
+func Of(before, after Side) []Item {
+	out := slices.Concat(flows(before, after), rows(before, after), namespaces(before.spec(), after.spec()))
+	slices.SortStableFunc(out, func(a, b Item) int {
+		return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a.Where, b.Where), cmp.Compare(order[a.Type], order[b.Type]))
+	})
+	return out
+}
+
+// place orders bridges before the OVSDB before namespaces.
+func place(i Item) int { return min(order[i.Type], order[Namespace]) }
+
+// spec is the plan, empty for a host that is not there.
+func (s Side) spec() *spec.Spec {
+	if s.Spec == nil {
+		return &spec.Spec{}
+	}
+	return s.Spec
+}
+
+// Summary counts the operations of items.
+type Summary struct {
+	Add    int `json:"add"`
+	Change int `json:"change"`
+	Delete int `json:"delete"`
+}
+
+// Count counts what changes on all hosts.
+func (f Fabric) Count() Summary {
+	var s Summary
+	for _, h := range f.Hosts {
+		for _, i := range h.Diff {
+			switch i.Op {
+			case Add:
+				s.Add++
+			case Change:
+				s.Change++
+			case Delete:
+				s.Delete++
+			}
+		}
+	}
+	return s
+}
