@@ -23,48 +23,23 @@ func Rules(m *model.Model, r *model.Router, outside, inside []string) *spec.NFT 
 	if len(outside)+len(inside) == 0 {
 		return nil
 	}
-	c := collector{elements: elements{}}
-	c.collect(m, r, outside, inside)
-	return &spec.NFT{Family: Family, Table: TableName, Text: c.text(r)}
-}
-
-// collector gathers the elements of a router's table and, if it is asked to, what each is there for.
-type collector struct {
-	elements
-	of     model.Resource            // what is being gathered for
-	causes map[string]model.Resource // by causeKey; nil: nobody asks
-}
-
-func causeKey(set, key string) string { return set + " " + key }
-
-// add is [elements.add] for what is being gathered for.
-func (c *collector) add(set, key string, value ...string) {
-	if c.causes != nil {
-		if _, had := c.causes[causeKey(set, key)]; !had {
-			c.causes[causeKey(set, key)] = c.of
-		}
-	}
-	c.elements.add(set, key, value...)
-}
-
-func (c *collector) collect(m *model.Model, r *model.Router, outside, inside []string) {
-	c.of = r
+	e := elements{}
 	for _, l := range outside {
-		c.add("outside", quote(l))
+		e.add("outside", quote(l))
 	}
 	for _, l := range inside {
-		c.add("inside", quote(l))
+		e.add("inside", quote(l))
 	}
-	c.own(m, r)
-	if r.Gateway == nil {
-		return
-	}
-	c.gateway(m, r, outside, inside)
-	for _, f := range m.FloatingIPsOf(r.ID) {
-		if f.Network == r.Gateway.Network && f.IP.Is4() {
-			c.floatingIP(m, f)
+	e.own(m, r)
+	if r.Gateway != nil {
+		e.gateway(m, r, outside, inside)
+		for _, f := range m.FloatingIPsOf(r.ID) {
+			if f.Network == r.Gateway.Network && f.IP.Is4() {
+				e.floatingIP(m, f)
+			}
 		}
 	}
+	return &spec.NFT{Family: Family, Table: TableName, Text: e.text(r)}
 }
 
 // elements are those of the table's sets and maps: by set, then by key, a value; empty for sets.
@@ -88,19 +63,17 @@ func quote(link string) string { return `"` + link + `"` }
 // own adds the addresses at which the router itself answers. A floating IP that is given to a port is none,
 // also before it is translated and after: whoever asked then would be tracked as a client of the router,
 // and go on being one.
-func (c *collector) own(m *model.Model, r *model.Router) {
+func (e elements) own(m *model.Model, r *model.Router) {
 	for _, p := range m.PortsOfDevice(string(r.ID)) {
-		c.of = p
 		for _, f := range p.FixedIPs {
 			if f.IP.Is4() {
-				c.add("own", f.IP.String())
+				e.add("own", f.IP.String())
 			}
 		}
 	}
 	for _, f := range m.FloatingIPsOf(r.ID) {
-		c.of = f
 		if f.Target == "" && f.IP.Is4() {
-			c.add("own", f.IP.String())
+			e.add("own", f.IP.String())
 		}
 	}
 }
@@ -108,7 +81,7 @@ func (c *collector) own(m *model.Model, r *model.Router) {
 // gateway adds the address that a router hides others behind. Towards the inside that is for who comes
 // from the inside too, by a floating IP: its answer has to come back through the router. As such a
 // connection could not work otherwise, it is not a matter of enable_snat.
-func (c *collector) gateway(m *model.Model, r *model.Router, outside, inside []string) {
+func (e elements) gateway(m *model.Model, r *model.Router, outside, inside []string) {
 	p, ok := m.Ports.Get(r.Gateway.Port)
 	if !ok {
 		return
@@ -117,45 +90,42 @@ func (c *collector) gateway(m *model.Model, r *model.Router, outside, inside []s
 	if i < 0 {
 		return
 	}
-	c.of = p
 	for _, l := range inside {
-		c.add("gateway", quote(l), p.FixedIPs[i].IP.String())
+		e.add("gateway", quote(l), p.FixedIPs[i].IP.String())
 	}
 	if !r.Gateway.SNAT {
 		return
 	}
 	for _, l := range outside {
-		c.add("gateway", quote(l), p.FixedIPs[i].IP.String())
-		c.add("hidden", quote(l))
+		e.add("gateway", quote(l), p.FixedIPs[i].IP.String())
+		e.add("hidden", quote(l))
 	}
 }
 
-func (c *collector) floatingIP(m *model.Model, f *model.FloatingIP) {
-	c.of = f
+func (e elements) floatingIP(m *model.Model, f *model.FloatingIP) {
 	if f.Target != "" && f.FixedIP.Is4() {
-		c.add("fip_dnat", f.IP.String(), f.FixedIP.String())
-		c.add("fip_snat", f.FixedIP.String(), f.IP.String())
+		e.add("fip_dnat", f.IP.String(), f.FixedIP.String())
+		e.add("fip_snat", f.FixedIP.String(), f.IP.String())
 	}
 	for _, w := range m.ForwardingsOf(f.ID) {
 		if w.IP.Is4() {
-			c.forwarding(f.IP, w)
+			e.forwarding(f.IP, w)
 		}
 	}
 }
 
 // forwarding adds the ports of a port forwarding one by one: a range of ports that is mapped to another
 // leaves it to the kernel which port of the range is taken.
-func (c *collector) forwarding(outside netip.Addr, w *model.PortForwarding) {
-	c.of = w
+func (e elements) forwarding(outside netip.Addr, w *model.PortForwarding) {
 	if w.Protocol == "icmp" {
-		c.add("pf_icmp", outside.String(), w.IP.String())
+		e.add("pf_icmp", outside.String(), w.IP.String())
 		return
 	}
 	if _, ok := forwarded[w.Protocol]; !ok {
 		return
 	}
 	for i := 0; i <= int(w.External.Last)-int(w.External.First); i++ {
-		c.add("pf_"+w.Protocol, fmt.Sprint(outside, concat, int(w.External.First)+i), fmt.Sprint(w.IP, concat, int(w.Internal.First)+i))
+		e.add("pf_"+w.Protocol, fmt.Sprint(outside, concat, int(w.External.First)+i), fmt.Sprint(w.IP, concat, int(w.Internal.First)+i))
 	}
 }
 

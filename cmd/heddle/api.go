@@ -14,6 +14,7 @@ import (
 	"github.com/heddle-sdn/heddle/northbound/native"
 	"github.com/heddle-sdn/heddle/northbound/neutron"
 	"github.com/heddle-sdn/heddle/northbound/nodeapi"
+	"github.com/heddle-sdn/heddle/northbound/plan"
 	"github.com/heddle-sdn/heddle/store/model"
 )
 
@@ -24,10 +25,14 @@ func (s *server) api() (http.Handler, error) {
 		return nil, err
 	}
 	log := s.log.WithField("component", "api")
+	plans := plan.New(plan.Config{Store: s.store, Fabric: s.control})
+	drafts := plan.Drafts{Store: s.store}
+	networking := neutron.New(neutron.Config{Store: drafts, L2: s.ops, Routers: s.routers, NAT: s.nat, Auth: auth, Status: portStatus{s},
+		Log: log, Observe: s.metrics.Request, Around: plans.Around(neutron.Refuse)})
+	plans.Show(networking.Attributes, native.HostAttributes)
 	return httpd.Mounts{
-		"/": neutron.New(neutron.Config{Store: s.store, L2: s.ops, Routers: s.routers, NAT: s.nat, Auth: auth, Status: portStatus{s},
-			Log: log, Observe: s.metrics.Request}),
-		"/v1": native.New(native.Config{Store: s.store, Hosts: s.ops, Fabric: s.control, MACs: s.macs, Events: s.events,
+		"/": networking,
+		"/v1": native.New(native.Config{Store: drafts, Plans: plans, Hosts: s.ops, Fabric: s.control, MACs: s.macs, Events: s.events,
 			Counters: s.metrics, Auth: auth, Log: log, Version: version().Version, Observe: s.metrics.Request}),
 		"/node":    nodeapi.New(nodeapi.Config{Specs: nodes{s.control}, Reports: nodes{s.control}, Auth: auth, Log: log}),
 		"/metrics": s.metrics.Handler(),

@@ -21,6 +21,7 @@ import (
 
 	"github.com/heddle-sdn/heddle/apps/l2"
 	"github.com/heddle-sdn/heddle/apps/maclearn"
+	"github.com/heddle-sdn/heddle/controller/difference"
 	"github.com/heddle-sdn/heddle/controller/event"
 	"github.com/heddle-sdn/heddle/controller/of"
 	"github.com/heddle-sdn/heddle/controller/pipeline"
@@ -28,6 +29,7 @@ import (
 	"github.com/heddle-sdn/heddle/controller/status"
 	"github.com/heddle-sdn/heddle/controller/view"
 	"github.com/heddle-sdn/heddle/northbound/identity"
+	"github.com/heddle-sdn/heddle/northbound/plan"
 	"github.com/heddle-sdn/heddle/store"
 	"github.com/heddle-sdn/heddle/store/model"
 )
@@ -75,13 +77,14 @@ func (s *memory) Update(ctx context.Context, fn func(*store.Tx) error) (*model.M
 	return s.m, nil
 }
 
+func (s *memory) ChangesSince(uint64) ([]store.Change, bool) { return nil, true }
+
 // fabric is a controller that says what a test tells it to say.
 type fabric struct {
 	switches []view.Switch
 	flows    []view.Flow
 	flowsErr error
 	state    status.View
-	plans    map[string]*spec.Spec
 }
 
 func (f *fabric) Switches() []view.Switch { return f.switches }
@@ -90,25 +93,22 @@ func (f *fabric) Flows(context.Context, of.DPID) ([]view.Flow, error) {
 	return f.flows, f.flowsErr
 }
 
+func (f *fabric) Preview(before, after *model.Model) difference.Fabric {
+	if before == after {
+		return difference.Fabric{}
+	}
+	return difference.Fabric{
+		Hosts: []difference.Host{{Host: "h1", Diff: []difference.Item{{Where: "br-int", Type: difference.Flow, Op: difference.Add,
+			Text: "cookie=0x5d03000000000004, table=0 actions=drop", Object: "port/" + bluePt2}}}},
+		Unplanned: []difference.Unplanned{{Host: "h3", Cause: "host h3 is not connected"}},
+	}
+}
+
 func (f *fabric) Problems(host string) []string {
 	if host == "h2" {
 		return []string{`heddle-gateway: "maybe" is neither true nor false`}
 	}
 	return nil
-}
-
-func (f *fabric) Planned(host string) *spec.Spec { return f.plans[host] }
-
-// FlowsOf gives the flows of the fixture that have the cookie, as if br-tun of h1 had them, and says that
-// br-tun of h2 does not answer.
-func (f *fabric) FlowsOf(_ context.Context, cookie of.Cookie) []view.BridgeFlows {
-	out := view.BridgeFlows{Host: "h1", Bridge: "br-tun"}
-	for _, flow := range f.flows {
-		if flow.Flow.Cookie == cookie {
-			out.Flows = append(out.Flows, flow)
-		}
-	}
-	return []view.BridgeFlows{out, {Host: "h2", Bridge: "br-tun", Err: errBroken}}
 }
 
 type tally struct{ drifted, failed uint64 }
@@ -154,7 +154,9 @@ func newFixture(t testing.TB, change ...func(*Config)) *fixture {
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	f := &fixture{store: &memory{m: fixtureModel()}, fabric: fixtureFabric(), events: event.NewLog(8, func() time.Time { return at(40) })}
-	f.config = Config{Store: f.store, Hosts: ops, Fabric: f.fabric, MACs: macs, Events: f.events, Counters: tally{3, 1},
+	plans := plan.New(plan.Config{Store: f.store, Fabric: f.fabric, Now: func() time.Time { return noon }})
+	plans.Show(HostAttributes)
+	f.config = Config{Store: plan.Drafts{Store: f.store}, Plans: plans, Hosts: ops, Fabric: f.fabric, MACs: macs, Events: f.events, Counters: tally{3, 1},
 		Auth: tokens{}, Log: logrus.NewEntry(log), Version: "1.2.0", Now: func() time.Time { return noon }}
 	for _, fn := range change {
 		fn(&f.config)

@@ -34,6 +34,9 @@ var hostFields = map[string]func(p *l2.HostPut, v any) error{
 	"bridges":         readBridges,
 }
 
+// hostFieldNames are the members of a host's document, sorted.
+var hostFieldNames = slices.Sorted(maps.Keys(hostFields))
+
 // readDocument reads the body of a request.
 func readDocument(r *http.Request) (document, error) {
 	dec := json.NewDecoder(r.Body)
@@ -73,7 +76,7 @@ func parse(d document) (l2.HostPut, error) {
 	for _, name := range slices.Sorted(maps.Keys(d)) {
 		read, ok := hostFields[name]
 		if !ok {
-			return l2.HostPut{}, badRequest("body: there is no field %q, only %s", name, strings.Join(slices.Sorted(maps.Keys(hostFields)), ", "))
+			return l2.HostPut{}, badRequest("body: there is no field %q, only %s", name, strings.Join(hostFieldNames, ", "))
 		}
 		if d[name] == nil {
 			continue

@@ -14,7 +14,7 @@ func (s *server) listHosts(w http.ResponseWriter, r *http.Request) error {
 	if _, err := parseQuery(r); err != nil {
 		return err
 	}
-	v := s.viewHosts()
+	v := s.viewHosts(s.Store.Snapshot())
 	hosts := make([]hostView, 0, v.m.Hosts.Len())
 	for _, name := range v.m.Hosts.Sorted() {
 		h, _ := v.m.Hosts.Get(name)
@@ -27,11 +27,11 @@ func (s *server) showHost(w http.ResponseWriter, r *http.Request) error {
 	if _, err := parseQuery(r); err != nil {
 		return err
 	}
-	return s.answerHost(w, http.StatusOK, pathVar(r, "name"))
+	return s.answerHost(w, http.StatusOK, s.Store.Snapshot(), pathVar(r, "name"))
 }
 
-func (s *server) answerHost(w http.ResponseWriter, code int, name string) error {
-	v := s.viewHosts()
+func (s *server) answerHost(w http.ResponseWriter, code int, m *model.Model, name string) error {
+	v := s.viewHosts(m)
 	h, ok := v.m.Hosts.Get(name)
 	if !ok {
 		return noHost(name)
@@ -54,7 +54,7 @@ func (s *server) putHost(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	name, code := pathVar(r, "name"), http.StatusOK
-	_, err = s.Store.Update(r.Context(), func(tx *store.Tx) error {
+	m, err := s.Store.Update(r.Context(), func(tx *store.Tx) error {
 		if _, known := tx.Model().Hosts.Get(name); !known {
 			if !hostName.MatchString(name) {
 				return badRequest("host: %q cannot be a host's name: letters, digits, and . _ - between them", name)
@@ -66,7 +66,7 @@ func (s *server) putHost(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.answerHost(w, code, name)
+	return s.answerHost(w, code, m, name)
 }
 
 // patchHost merges into what an operator said of a host (RFC 7386).
@@ -79,7 +79,7 @@ func (s *server) patchHost(w http.ResponseWriter, r *http.Request) error {
 		return err // what is wrong by itself is told before the host is looked for
 	}
 	name := pathVar(r, "name")
-	_, err = s.Store.Update(r.Context(), func(tx *store.Tx) error {
+	m, err := s.Store.Update(r.Context(), func(tx *store.Tx) error {
 		h, ok := tx.Model().Hosts.Get(name)
 		if !ok {
 			return noHost(name)
@@ -97,7 +97,7 @@ func (s *server) patchHost(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.answerHost(w, http.StatusOK, name)
+	return s.answerHost(w, http.StatusOK, m, name)
 }
 
 // hostBody reads the body of PUT and PATCH.

@@ -121,6 +121,11 @@ func writeError(w http.ResponseWriter, code int, body neutronError) {
 	writeJSON(w, code, b)
 }
 
+// Refuse answers a request that is not let through to its handler.
+func Refuse(w http.ResponseWriter, code int, reason, message string) {
+	writeError(w, code, neutronError{Type: reason, Message: message})
+}
+
 // writeJSON answers with a JSON document.
 func writeJSON(w http.ResponseWriter, code int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")

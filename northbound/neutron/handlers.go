@@ -20,6 +20,7 @@ type collection[T, C, U any] struct {
 
 // serve adds the routes of a resource.
 func serve[T, C, U any](s *server, r *resource[T, C, U]) {
+	describeObjects(s, r)
 	c := collection[T, C, U]{r, s}
 	all := "/v2.0/" + r.path
 	one := all + "/{id}"

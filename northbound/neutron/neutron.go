@@ -20,6 +20,7 @@ import (
 	"github.com/heddle-sdn/heddle/apps/l2"
 	"github.com/heddle-sdn/heddle/apps/nat"
 	"github.com/heddle-sdn/heddle/apps/router"
+	"github.com/heddle-sdn/heddle/northbound/change"
 	"github.com/heddle-sdn/heddle/northbound/httpd"
 	"github.com/heddle-sdn/heddle/northbound/identity"
 	"github.com/heddle-sdn/heddle/store"
@@ -88,15 +89,24 @@ type Config struct {
 	// Observe is told of every request: its route ("/v2.0/networks/{id}", empty if there is none),
 	// method, status code and how long it took. It may be nil.
 	Observe func(route, method string, code int, took time.Duration)
+	// Around is put around what requests reach once it is known who sent them. It may be nil.
+	Around func(http.Handler) http.Handler
 }
 
 type server struct {
 	Config
-	router *mux.Router
+	router     *mux.Router
+	describers []change.Attributes
 }
 
-// New returns the handler of "/" and of everything below "/v2.0".
-func New(c Config) http.Handler {
+// API is the handler of "/" and of everything below "/v2.0".
+type API struct {
+	http.Handler
+	srv *server
+}
+
+// New returns the API.
+func New(c Config) *API {
 	if c.KeystoneURI == "" {
 		c.KeystoneURI = "http://127.0.0.1:5000"
 	}
@@ -121,18 +131,23 @@ func New(c Config) http.Handler {
 	s.router.NotFoundHandler = s.endpoint("", func(http.ResponseWriter, *http.Request) error { return errNotFound })
 	s.router.MethodNotAllowedHandler = s.endpoint("", s.otherMethod)
 
-	private := identity.Middleware(c.Auth, c.KeystoneURI)(s.router)
+	var known http.Handler = s.router
+	if c.Around != nil {
+		known = c.Around(known)
+	}
+	private := identity.Middleware(c.Auth, c.KeystoneURI)(known)
 	requests := httpd.Requests{Log: c.Log, MaxBody: c.MaxBody, Observe: c.Observe, Panicked: func(w http.ResponseWriter) {
 		code, body, _ := describe(errInternal)
 		writeError(w, code, body)
 	}}
-	return requests.Around(withoutSlash(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := requests.Around(withoutSlash(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/" { // the list of versions is open to all
 			s.router.ServeHTTP(w, r)
 			return
 		}
 		private.ServeHTTP(w, r)
 	})))
+	return &API{handler, s}
 }
 
 // otherMethod answers a request whose path has routes, but none for its method.

@@ -1,0 +1,221 @@
+// Package change says in the APIs' words what a transaction changes: which objects, and of each which
+// attributes, before and after. Plans and the history both show it.
+package change
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"maps"
+	"slices"
+
+	"github.com/heddle-sdn/heddle/northbound/identity"
+	"github.com/heddle-sdn/heddle/store"
+	"github.com/heddle-sdn/heddle/store/model"
+)
+
+// Attribute is an attribute of an object as an API shows it.
+type Attribute struct {
+	Name  string
+	Value json.RawMessage
+}
+
+// Attributes shows an object in the attributes that clients set, in the order of the API, as one viewer
+// sees it in a model. It is false for a kind that it does not know, and for what the viewer may not see.
+type Attributes func(who identity.Identity, m *model.Model, r model.Resource) ([]Attribute, bool)
+
+// Object is the change of one object.
+type Object struct {
+	Op     string  `json:"op"` // "create", "update" or "delete"
+	Object string  `json:"object"`
+	Name   string  `json:"name,omitempty"`
+	Fields []Field `json:"fields"`
+}
+
+// The operations on objects.
+const (
+	Create = "create"
+	Update = "update"
+	Delete = "delete"
+)
+
+// Field is an attribute that changes. Of an object that is created there is no Before, of one that is
+// deleted no After, and attributes without a value are left out of both.
+type Field struct {
+	Field  string          `json:"field"`
+	Before json.RawMessage `json:"before,omitempty"`
+	After  json.RawMessage `json:"after,omitempty"`
+}
+
+// Describe says what edits change from one model to the next, as a viewer may know it, object by object.
+// What follows from objects, such as where a router is placed, is told of the objects, to administrators.
+func Describe(who identity.Identity, before, after *model.Model, edits []store.Edit, show ...Attributes) []Object {
+	out := []Object{}
+	for _, object := range touched(before, after, edits) {
+		was, will := before.Get(object.kind, object.key), after.Get(object.kind, object.key)
+		old, sawOld := attributes(who, before, was, show)
+		now, seesNow := attributes(who, after, will, show)
+		if !sawOld && !seesNow {
+			continue
+		}
+		o := Object{Op: Update, Object: object.kind + "/" + object.key, Name: cmp.Or(NameOf(will), NameOf(was)), Fields: fields(old, now)}
+		switch {
+		case was == nil:
+			o.Op = Create
+		case will == nil:
+			o.Op = Delete
+		case len(o.Fields) == 0:
+			continue
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+type ref struct{ kind, key string }
+
+// touched are the objects that edits are about, in the order of the edits, each once.
+func touched(before, after *model.Model, edits []store.Edit) []ref {
+	var out []ref
+	seen := map[ref]bool{}
+	for _, e := range edits {
+		r := e.After
+		if r == nil {
+			r = e.Before
+		}
+		if of := about(r); (before.Get(of.kind, of.key) != nil || after.Get(of.kind, of.key) != nil) && !seen[of] {
+			seen[of] = true
+			out = append(out, of)
+		}
+	}
+	return out
+}
+
+// about names the object that a resource belongs to: itself, but for what only follows from objects.
+func about(r model.Resource) ref {
+	switch r := r.(type) {
+	case *model.Plug:
+		return ref{"port", string(r.Port)}
+	case *model.Placement:
+		if r.Service == model.ServiceDHCP {
+			return ref{"network", string(r.Object)}
+		}
+		return ref{"router", string(r.Object)}
+	case *model.LocalVLAN, *model.Sequence:
+		return ref{}
+	}
+	return ref{r.Kind(), r.Key()}
+}
+
+// About names the object, "port/<id>", that an edit is about; empty if it is about none.
+func About(e store.Edit) string {
+	r := e.After
+	if r == nil {
+		r = e.Before
+	}
+	of := about(r)
+	if of.kind == "" {
+		return ""
+	}
+	return of.kind + "/" + of.key
+}
+
+func attributes(who identity.Identity, m *model.Model, r model.Resource, show []Attributes) ([]Attribute, bool) {
+	if r == nil {
+		return nil, false
+	}
+	for _, a := range show {
+		if out, ok := a(who, m, r); ok {
+			if who.Admin {
+				out = append(out, places(m, r)...)
+			}
+			return out, true
+		}
+	}
+	return nil, false
+}
+
+// places tell where an object is.
+func places(m *model.Model, r model.Resource) []Attribute {
+	switch r := r.(type) {
+	case *model.Port:
+		hosts := []string{}
+		for _, p := range m.PlugsOf(r.ID) {
+			hosts = append(hosts, p.Host)
+		}
+		return []Attribute{texts("plugged_on", hosts)}
+	case *model.Router:
+		return []Attribute{text("placed_on", m.HostOfService(model.ServiceRouter, r.ID))}
+	case *model.Network:
+		return []Attribute{text("dhcp_placed_on", m.HostOfService(model.ServiceDHCP, r.ID))}
+	}
+	return nil
+}
+
+func text(name, value string) Attribute {
+	if value == "" {
+		return Attribute{name, json.RawMessage("null")}
+	}
+	return Attribute{name, mustMarshal(value)}
+}
+
+func texts(name string, values []string) Attribute { return Attribute{name, mustMarshal(values)} }
+
+func mustMarshal(v any) json.RawMessage {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // texts always encode
+	}
+	return b
+}
+
+// fields are the attributes that differ.
+func fields(before, after []Attribute) []Field {
+	old := make(map[string]json.RawMessage, len(before))
+	for _, a := range before {
+		old[a.Name] = a.Value
+	}
+	out := []Field{}
+	for _, a := range after {
+		was := old[a.Name]
+		delete(old, a.Name)
+		switch {
+		case before == nil && !empty(a.Value):
+			out = append(out, Field{Field: a.Name, After: a.Value})
+		case before != nil && !bytes.Equal(was, a.Value):
+			out = append(out, Field{Field: a.Name, Before: was, After: a.Value})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(old)) {
+		if !empty(old[name]) {
+			out = append(out, Field{Field: name, Before: old[name]})
+		}
+	}
+	return out
+}
+
+func empty(v json.RawMessage) bool {
+	switch string(v) {
+	case "", "null", `""`, "[]", "{}":
+		return true
+	}
+	return false
+}
+
+// NameOf is what people call an object: its name, a floating IP's address; empty if it has none.
+func NameOf(r model.Resource) string {
+	switch r := r.(type) {
+	case *model.Host:
+		return r.Name
+	case *model.FloatingIP:
+		return r.IP.String()
+	case *model.PortForwarding:
+		return r.Protocol + " " + r.External.String()
+	}
+	if r == nil {
+		return ""
+	}
+	name := ""
+	model.WithMeta(r, func(m *model.Meta) { name = m.Name })
+	return name
+}
