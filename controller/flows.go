@@ -51,35 +51,11 @@ func (c *Controller) Flows(ctx context.Context, id of.DPID) ([]view.Flow, error)
 		want, _ = b.planned()
 		tables = pipeline.Of(b.name)
 	}
-	out := make([]keyed, 0, len(stats))
-	seen := make(map[of.Key]bool, len(stats))
-	for _, s := range stats {
-		f, err := compareFlow(s, want)
-		if err != nil {
-			return nil, err
-		}
-		seen[s.Key] = true
-		out = append(out, keyed{s.Key, f})
-	}
-	for k, e := range want.flows.Objects {
-		if seen[k] {
-			continue
-		}
-		f, err := wire.Unpack(k, e)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, keyed{k, view.Flow{State: view.FlowMissing, Flow: f}})
-	}
-	slices.SortFunc(out, func(a, b keyed) int {
-		return cmp.Or(cmp.Compare(a.key.Table, b.key.Table), cmp.Compare(b.key.Priority, a.key.Priority), cmp.Compare(a.key.Match, b.key.Match))
-	})
-	flows := make([]view.Flow, len(out))
-	for i := range out {
-		flows[i] = out[i].flow
+	flows, err := compareFlows(stats, want.flows.Objects, want.learn)
+	for i := range flows {
 		c.explain(&flows[i], tables)
 	}
-	return flows, nil
+	return flows, err
 }
 
 // keyed is a flow with what it is sorted by.
@@ -88,13 +64,18 @@ type keyed struct {
 	flow view.Flow
 }
 
-func compareFlow(s ofconn.Stat, want bridgePlan) (view.Flow, error) {
+// compare orders by table, descending priority and match.
+func (a keyed) compare(b keyed) int {
+	return cmp.Or(cmp.Compare(a.key.Table, b.key.Table), cmp.Compare(b.key.Priority, a.key.Priority), cmp.Compare(a.key.Match, b.key.Match))
+}
+
+func compareFlow(s ofconn.Stat, want map[of.Key]wire.Entry, learn map[uint16]pipeline.LearnScope) (view.Flow, error) {
 	f, err := wire.Unpack(s.Key, s.Entry)
 	if err != nil {
 		return view.Flow{}, err
 	}
 	out := view.Flow{State: view.FlowStale, Flow: f, Packets: s.Packets, Bytes: s.Bytes, Age: s.Age}
-	wanted, isWanted := want.flows.Objects[s.Key]
+	wanted, isWanted := want[s.Key]
 	switch {
 	case !pipeline.Ours(s.Entry.Cookie) && !isWanted:
 		out.State = view.FlowForeign
@@ -106,7 +87,7 @@ func compareFlow(s ofconn.Stat, want bridgePlan) (view.Flow, error) {
 			return view.Flow{}, err
 		}
 		out.State, out.Want = view.FlowAltered, &w
-	case mayStay(s.Key, s.Entry, want.learn):
+	case mayStay(s.Key, s.Entry, learn):
 		out.State = view.FlowLearned
 	}
 	return out, nil

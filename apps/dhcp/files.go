@@ -15,7 +15,28 @@ const clientID = "client-id"
 
 // files are the contents of what dnsmasq reads on SIGHUP, by name.
 func (v *view) files() map[string]string {
-	var hosts, names strings.Builder
+	out := map[string]string{}
+	for name, lines := range v.lines() {
+		var b strings.Builder
+		for _, l := range lines {
+			b.WriteString(l.text)
+			b.WriteByte('\n')
+		}
+		out[name] = b.String()
+	}
+	return out
+}
+
+// fileLine is a line of a file, with what it is there for: a port or a subnet.
+type fileLine struct {
+	text string
+	of   model.Resource
+	ip   netip.Addr // that the line gives or names; invalid if it is about none
+}
+
+// lines are those of the files, by name.
+func (v *view) lines() map[string][]fileLine {
+	var hosts, names []fileLine
 	for _, p := range v.ports {
 		for _, f := range p.FixedIPs {
 			i := slices.IndexFunc(v.subnets, func(s *model.Subnet) bool { return s.ID == f.Subnet })
@@ -23,13 +44,17 @@ func (v *view) files() map[string]string {
 				continue // without DHCP
 			}
 			name := hostname(p, f.IP)
-			fmt.Fprintf(&names, "%s\t%s.%s. %s\n", f.IP, name, v.domain, name)
+			names = append(names, fileLine{fmt.Sprintf("%s\t%s.%s. %s", f.IP, name, v.domain, name), p, f.IP})
 			if line := v.hostLine(p, v.subnets[i], f.IP, name); line != "" {
-				hosts.WriteString(line + "\n")
+				l := fileLine{text: line, of: p}
+				if stateful(v.subnets[i]) {
+					l.ip = f.IP
+				}
+				hosts = append(hosts, l)
 			}
 		}
 	}
-	return map[string]string{fileHost: hosts.String(), fileNames: names.String(), fileOpts: v.options()}
+	return map[string][]fileLine{fileHost: hosts, fileNames: names, fileOpts: v.options()}
 }
 
 // hostLine is an entry of dnsmasq's dhcp-hostsfile: who gets what. Entries of IPv6 carry a tag that only
@@ -63,29 +88,30 @@ func hostname(p *model.Port, ip netip.Addr) string {
 	return "host-" + strings.NewReplacer(".", "-", ":", "-").Replace(ip.String())
 }
 
-// options is dnsmasq's dhcp-optsfile: first what subnets say, then what ports say.
-func (v *view) options() string {
-	var lines []string
+// options are the lines of dnsmasq's dhcp-optsfile: first what subnets say, then what ports say.
+func (v *view) options() []fileLine {
+	var lines []fileLine
 	for _, s := range v.subnets {
+		var texts []string
 		if s.IPVersion == 4 {
-			lines = append(lines, v.options4(s)...)
+			texts = v.options4(s)
 		} else if stateful(s) || stateless(s) || v.advertises() {
-			lines = append(lines, v.options6(s)...)
+			texts = v.options6(s)
+		}
+		for _, text := range texts {
+			lines = append(lines, fileLine{text: text, of: s})
 		}
 	}
 	for _, p := range v.ports {
 		for _, version := range []int{4, 6} {
 			for _, o := range extraOptions(p, version) {
 				if has(p, version) {
-					lines = append(lines, option(version, portTag(p), o.Name, literals(o.Value)))
+					lines = append(lines, fileLine{text: option(version, portTag(p), o.Name, literals(o.Value)), of: p})
 				}
 			}
 		}
 	}
-	if len(lines) == 0 {
-		return ""
-	}
-	return strings.Join(lines, "\n") + "\n"
+	return lines
 }
 
 // options4 are the options of an IPv4 subnet. Clients that read classless routes ignore the router

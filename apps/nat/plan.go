@@ -23,23 +23,48 @@ func Rules(m *model.Model, r *model.Router, outside, inside []string) *spec.NFT 
 	if len(outside)+len(inside) == 0 {
 		return nil
 	}
-	e := elements{}
-	for _, l := range outside {
-		e.add("outside", quote(l))
-	}
-	for _, l := range inside {
-		e.add("inside", quote(l))
-	}
-	e.own(m, r)
-	if r.Gateway != nil {
-		e.gateway(m, r, outside, inside)
-		for _, f := range m.FloatingIPsOf(r.ID) {
-			if f.Network == r.Gateway.Network && f.IP.Is4() {
-				e.floatingIP(m, f)
-			}
+	c := collector{elements: elements{}}
+	c.collect(m, r, outside, inside)
+	return &spec.NFT{Family: Family, Table: TableName, Text: c.text(r)}
+}
+
+// collector gathers the elements of a router's table and, if it is asked to, what each is there for.
+type collector struct {
+	elements
+	of     model.Resource            // what is being gathered for
+	causes map[string]model.Resource // by causeKey; nil: nobody asks
+}
+
+func causeKey(set, key string) string { return set + " " + key }
+
+// add is [elements.add] for what is being gathered for.
+func (c *collector) add(set, key string, value ...string) {
+	if c.causes != nil {
+		if _, had := c.causes[causeKey(set, key)]; !had {
+			c.causes[causeKey(set, key)] = c.of
 		}
 	}
-	return &spec.NFT{Family: Family, Table: TableName, Text: e.text(r)}
+	c.elements.add(set, key, value...)
+}
+
+func (c *collector) collect(m *model.Model, r *model.Router, outside, inside []string) {
+	c.of = r
+	for _, l := range outside {
+		c.add("outside", quote(l))
+	}
+	for _, l := range inside {
+		c.add("inside", quote(l))
+	}
+	c.own(m, r)
+	if r.Gateway == nil {
+		return
+	}
+	c.gateway(m, r, outside, inside)
+	for _, f := range m.FloatingIPsOf(r.ID) {
+		if f.Network == r.Gateway.Network && f.IP.Is4() {
+			c.floatingIP(m, f)
+		}
+	}
 }
 
 // elements are those of the table's sets and maps: by set, then by key, a value; empty for sets.
@@ -63,17 +88,19 @@ func quote(link string) string { return `"` + link + `"` }
 // own adds the addresses at which the router itself answers. A floating IP that is given to a port is none,
 // also before it is translated and after: whoever asked then would be tracked as a client of the router,
 // and go on being one.
-func (e elements) own(m *model.Model, r *model.Router) {
+func (c *collector) own(m *model.Model, r *model.Router) {
 	for _, p := range m.PortsOfDevice(string(r.ID)) {
+		c.of = p
 		for _, f := range p.FixedIPs {
 			if f.IP.Is4() {
-				e.add("own", f.IP.String())
+				c.add("own", f.IP.String())
 			}
 		}
 	}
 	for _, f := range m.FloatingIPsOf(r.ID) {
+		c.of = f
 		if f.Target == "" && f.IP.Is4() {
-			e.add("own", f.IP.String())
+			c.add("own", f.IP.String())
 		}
 	}
 }
@@ -81,7 +108,7 @@ func (e elements) own(m *model.Model, r *model.Router) {
 // gateway adds the address that a router hides others behind. Towards the inside that is for who comes
 // from the inside too, by a floating IP: its answer has to come back through the router. As such a
 // connection could not work otherwise, it is not a matter of enable_snat.
-func (e elements) gateway(m *model.Model, r *model.Router, outside, inside []string) {
+func (c *collector) gateway(m *model.Model, r *model.Router, outside, inside []string) {
 	p, ok := m.Ports.Get(r.Gateway.Port)
 	if !ok {
 		return
@@ -90,42 +117,45 @@ func (e elements) gateway(m *model.Model, r *model.Router, outside, inside []str
 	if i < 0 {
 		return
 	}
+	c.of = p
 	for _, l := range inside {
-		e.add("gateway", quote(l), p.FixedIPs[i].IP.String())
+		c.add("gateway", quote(l), p.FixedIPs[i].IP.String())
 	}
 	if !r.Gateway.SNAT {
 		return
 	}
 	for _, l := range outside {
-		e.add("gateway", quote(l), p.FixedIPs[i].IP.String())
-		e.add("hidden", quote(l))
+		c.add("gateway", quote(l), p.FixedIPs[i].IP.String())
+		c.add("hidden", quote(l))
 	}
 }
 
-func (e elements) floatingIP(m *model.Model, f *model.FloatingIP) {
+func (c *collector) floatingIP(m *model.Model, f *model.FloatingIP) {
+	c.of = f
 	if f.Target != "" && f.FixedIP.Is4() {
-		e.add("fip_dnat", f.IP.String(), f.FixedIP.String())
-		e.add("fip_snat", f.FixedIP.String(), f.IP.String())
+		c.add("fip_dnat", f.IP.String(), f.FixedIP.String())
+		c.add("fip_snat", f.FixedIP.String(), f.IP.String())
 	}
 	for _, w := range m.ForwardingsOf(f.ID) {
 		if w.IP.Is4() {
-			e.forwarding(f.IP, w)
+			c.forwarding(f.IP, w)
 		}
 	}
 }
 
 // forwarding adds the ports of a port forwarding one by one: a range of ports that is mapped to another
 // leaves it to the kernel which port of the range is taken.
-func (e elements) forwarding(outside netip.Addr, w *model.PortForwarding) {
+func (c *collector) forwarding(outside netip.Addr, w *model.PortForwarding) {
+	c.of = w
 	if w.Protocol == "icmp" {
-		e.add("pf_icmp", outside.String(), w.IP.String())
+		c.add("pf_icmp", outside.String(), w.IP.String())
 		return
 	}
 	if _, ok := forwarded[w.Protocol]; !ok {
 		return
 	}
 	for i := 0; i <= int(w.External.Last)-int(w.External.First); i++ {
-		e.add("pf_"+w.Protocol, fmt.Sprint(outside, concat, int(w.External.First)+i), fmt.Sprint(w.IP, concat, int(w.Internal.First)+i))
+		c.add("pf_"+w.Protocol, fmt.Sprint(outside, concat, int(w.External.First)+i), fmt.Sprint(w.IP, concat, int(w.Internal.First)+i))
 	}
 }
 

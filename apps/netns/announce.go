@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/heddle-sdn/heddle/controller/of"
@@ -77,19 +78,28 @@ type frame struct {
 func (e *editor) announce(addrs []Address) error {
 	var frames []frame
 	for _, a := range addrs {
-		link, ok := e.links[a.Link]
-		if !ok || a.Prefix.Addr().IsMulticast() || len(link.Attrs().HardwareAddr) != 6 {
-			continue
+		if link, ok := e.links[a.Link]; ok {
+			frames = append(frames, announcements(link.Attrs(), a.Prefix.Addr())...)
 		}
-		mac := of.MAC(link.Attrs().HardwareAddr)
-		f := frame{link: link.Attrs().Index}
-		if ip := a.Prefix.Addr(); ip.Is4() {
-			f.bytes = gratuitousARP(mac, ip)
-		} else {
-			f.bytes = unsolicitedNA(mac, ip)
-		}
-		frames = append(frames, f)
 	}
+	return e.host.voices.say(frames)
+}
+
+// announcements are the frames that tell the neighbours of a link of an address; none if it has no
+// neighbours.
+func announcements(link *netlink.LinkAttrs, ip netip.Addr) []frame {
+	if ip.IsMulticast() || len(link.HardwareAddr) != 6 {
+		return nil
+	}
+	mac := of.MAC(link.HardwareAddr)
+	if ip.Is4() {
+		return []frame{{link.Index, gratuitousARP(mac, ip)}}
+	}
+	return []frame{{link.Index, unsolicitedNA(mac, ip)}}
+}
+
+// say sends frames now and once more later, in the namespace of the calling thread.
+func (a *announcer) say(frames []frame) error {
 	if len(frames) == 0 {
 		return nil
 	}
@@ -101,7 +111,7 @@ func (e *editor) announce(addrs []Address) error {
 		_ = unix.Close(fd)
 		return fmt.Errorf("announce addresses: %w", err)
 	}
-	e.host.voices.repeat(fd, frames)
+	a.repeat(fd, frames)
 	return nil
 }
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// guardTable is our table of guards in the family netdev.
+// guardTable is the table of the guards of ports, in the family netdev.
 const guardTable = "heddle-agent"
 
 // A guard keeps the host's own stack off a link that is plugged into a userspace datapath. The datapath
@@ -19,10 +19,10 @@ const guardTable = "heddle-agent"
 // chainOf is the name of a link's guard: with a prefix, as nft(8) keeps some words for itself.
 func chainOf(link string) string { return "guard-" + link }
 
-// guards returns the links that have a guard of ours, and those that have a chain of its name at all.
-func guards(ctx context.Context) (guarded, chains map[string]bool, err error) {
+// guards returns the links that have a guard in a table, and those that have a chain of its name at all.
+func guards(ctx context.Context, table string) (guarded, chains map[string]bool, err error) {
 	guarded, chains = map[string]bool{}, map[string]bool{}
-	out, err := command(ctx, nil, "nft", "-j", "list", "table", "netdev", guardTable)
+	out, err := command(ctx, nil, "nft", "-j", "list", "table", "netdev", table)
 	if e := (*commandError)(nil); errors.As(err, &e) && strings.Contains(e.said, "No such file or directory") {
 		return guarded, chains, nil
 	}
@@ -52,19 +52,19 @@ func guards(ctx context.Context) (guarded, chains map[string]bool, err error) {
 	return guarded, chains, nil
 }
 
-// setGuards makes guards for links and takes others away, all or nothing.
-func setGuards(ctx context.Context, add, remove []string) error {
+// setGuards makes guards for links in a table and takes others away, all or nothing.
+func setGuards(ctx context.Context, table string, add, remove []string) error {
 	if len(add)+len(remove) == 0 {
 		return nil
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "add table netdev %s\n", guardTable)
+	fmt.Fprintf(&b, "add table netdev %s\n", table)
 	for _, link := range append(add[:len(add):len(add)], remove...) {
 		// Adding first makes the deletion of what is not there no error.
-		fmt.Fprintf(&b, "add chain netdev %s %s\ndelete chain netdev %s %s\n", guardTable, chainOf(link), guardTable, chainOf(link))
+		fmt.Fprintf(&b, "add chain netdev %s %s\ndelete chain netdev %s %s\n", table, chainOf(link), table, chainOf(link))
 	}
 	for _, link := range add {
-		fmt.Fprintf(&b, "add chain netdev %s %s { type filter hook ingress device \"%s\" priority 0; policy drop; }\n", guardTable, chainOf(link), link)
+		fmt.Fprintf(&b, "add chain netdev %s %s { type filter hook ingress device \"%s\" priority 0; policy drop; }\n", table, chainOf(link), link)
 	}
 	if _, err := command(ctx, []byte(b.String()), "nft", "-f", "-"); err != nil {
 		return fmt.Errorf("guard links: %w", err)

@@ -76,7 +76,7 @@ func (p Ports) Actual(ctx context.Context) (map[string]Port, error) {
 	if err != nil {
 		return nil, err
 	}
-	guarded, chains, err := guards(ctx)
+	guarded, chains, err := guards(ctx, guardTable)
 	if err != nil {
 		return nil, err
 	}
@@ -180,12 +180,12 @@ func (p Ports) guard(ctx context.Context, add, gone []string) error {
 	if p.host.Offload() {
 		add, gone = nil, append(slices.Clone(add), gone...)
 	}
-	_, chains, err := guards(ctx)
+	_, chains, err := guards(ctx, guardTable)
 	if err != nil {
 		return err
 	}
 	gone = slices.DeleteFunc(slices.Clone(gone), func(name string) bool { return !chains[name] })
-	return setGuards(ctx, add, gone)
+	return setGuards(ctx, guardTable, add, gone)
 }
 
 // plugArgs are the commands that make a link a port of br-int.

@@ -73,7 +73,7 @@ controller is away, also after a reboot. When it ends, however it ends, everythi
 	p.StringVar(&c.OVSDB, "ovsdb", defaultOVSDB, "database of the local Open vSwitch, as `method:address`")
 	p.StringVar(&c.Datapath, "datapath-type", string(netns.Auto), "`type` of br-int's datapath: netdev, system, or auto: as br-int says")
 	p.StringVar(&c.NetnsDir, "netns-dir", netns.DefaultDir, "`directory` of named network namespaces")
-	cmd.AddCommand(newAgentGCCommand(&c))
+	cmd.AddCommand(newAgentGCCommand(&c), newBridgeNICCommand(&c))
 	return cmd
 }
 
@@ -122,6 +122,9 @@ func runAgent(ctx context.Context, c agentConfig, source node.Source, log *logru
 		return err
 	}
 	defer kernel.Close()
+	if _, err := newNICMover(c, kernel, log).Recover(ctx); err != nil {
+		log.WithError(err).Error("a move of a NIC was interrupted and cannot be rolled back")
+	}
 	parts := &agentParts{netns: c.NetnsDir, state: state, log: log}
 	if parts.metadata, err = newMetadataService(c.MetadataEndpoint, c.MetadataSecret); err != nil {
 		return err

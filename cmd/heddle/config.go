@@ -51,6 +51,7 @@ type serverConfig struct {
 	SnapshotEvery  time.Duration `koanf:"snapshot-every" yaml:"snapshot-every"`
 	LogLevel       string        `koanf:"log-level" yaml:"log-level"`
 	LogFormat      string        `koanf:"log-format" yaml:"log-format"`
+	OTLPEndpoint   string        `koanf:"otlp-endpoint" yaml:"otlp-endpoint"`
 	DebugSocket    string        `koanf:"debug-socket" yaml:"debug-socket"`
 	Agent          bool          `koanf:"agent" yaml:"agent"`
 	AgentHost      string        `koanf:"agent-host" yaml:"agent-host"`
@@ -94,6 +95,7 @@ func serverFlags(f *pflag.FlagSet) {
 	f.String("agent-token-file", "", "`file` with the agent's token, for --agent with --auth tokens")
 	f.String("metadata-endpoint", "", "`URL` of Nova's metadata service, for --agent; without one it answers from what ports say")
 	f.String("metadata-secret-file", "", "`file` with the secret shared with it (metadata_proxy_shared_secret)")
+	f.String("otlp-endpoint", "", "`URL` of an OpenTelemetry collector (OTLP/HTTP), http://127.0.0.1:4318, that gets traces of changes")
 	f.String("debug-socket", "", "unix socket `path` that serves Go's profiles (/debug/pprof/) to the server's user")
 }
 

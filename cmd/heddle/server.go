@@ -27,6 +27,7 @@ import (
 	"github.com/heddle-sdn/heddle/controller/ovsdb"
 	"github.com/heddle-sdn/heddle/controller/spec"
 	"github.com/heddle-sdn/heddle/internal/tlsfiles"
+	"github.com/heddle-sdn/heddle/internal/tracing"
 	"github.com/heddle-sdn/heddle/northbound/httpd"
 	"github.com/heddle-sdn/heddle/northbound/metrics"
 	"github.com/heddle-sdn/heddle/store"
@@ -137,6 +138,15 @@ func (s *server) run(ctx context.Context, ln *listeners) error {
 	if err != nil {
 		return err
 	}
+	follow := func(context.Context) {}
+	if s.config.OTLPEndpoint != "" {
+		tracer, err := tracing.New(ctx, s.config.OTLPEndpoint, version().Version)
+		if err != nil {
+			return fmt.Errorf("--otlp-endpoint: %w", err)
+		}
+		defer s.endTraces(tracer)
+		handler, follow = tracer.Around(handler), func(ctx context.Context) { tracer.Follow(ctx, s.events, 0) }
+	}
 	dial, err := newDial(s.config, s.metrics, s.log)
 	if err != nil {
 		return err
@@ -157,6 +167,7 @@ func (s *server) run(ctx context.Context, ln *listeners) error {
 		"snapshots":  func() error { return snapshots.Run(ctx) },
 		"mend":       func() error { return s.mend(ctx) },
 		"history":    func() error { history.Follow(ctx, s.store, rev, s.events); return nil },
+		"traces":     func() error { follow(ctx); return nil },
 		"api":        func() error { return api.Serve(ctx, ln.api) },
 	}
 	if s.config.Agent {
@@ -180,6 +191,15 @@ func (s *server) run(ctx context.Context, ln *listeners) error {
 	}
 	s.log.Info("stopped; bridges keep their flows")
 	return nil
+}
+
+// endTraces sends the last spans, unless the collector takes longer than anybody wants to wait.
+func (s *server) endTraces(t *tracing.Tracer) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if err := t.Close(ctx); err != nil {
+		s.log.WithError(err).Warn("traces are incomplete")
+	}
 }
 
 // listeners are the sockets of the server. They are open before anything else starts, so that a port

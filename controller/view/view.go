@@ -30,6 +30,7 @@ const (
 	FlowStale   FlowState = "stale"   // Heddle's, and no longer wanted
 	FlowLearned FlowState = "learned" // made by the switch from a frame
 	FlowForeign FlowState = "foreign" // not Heddle's: shown, never touched
+	FlowUnknown FlowState = "unknown" // wanted, and the bridge does not say whether it is there
 )
 
 // Flow is one flow of a bridge: wanted, actual, or both.
@@ -43,4 +44,13 @@ type Flow struct {
 	Packets uint64
 	Bytes   uint64
 	Age     time.Duration
+}
+
+// BridgeFlows are flows of one bridge.
+type BridgeFlows struct {
+	Host, Bridge string
+	Flows        []Flow
+	// Err says why the bridge could not be read. Flows are then those that are wanted, of which nothing is
+	// known.
+	Err error
 }

@@ -24,7 +24,7 @@ func TestDocumentDescribesEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range index.Paths {
-		allow := f.call("TRACE", strings.NewReplacer("{name}", "h1", "{dpid}", "a1", "{id}", "x").Replace(path), "").Header().Get("Allow")
+		allow := f.call("TRACE", strings.NewReplacer("{name}", "h1", "{dpid}", "a1", "{id}", "x", "{kind}", "port", "{ns}", "x").Replace(path), "").Header().Get("Allow")
 		for method := range strings.SplitSeq(strings.ReplaceAll(allow, ", HEAD", ""), ", ") {
 			if heading := "### `" + method + " " + path + "`\n"; !strings.Contains(doc, heading) {
 				t.Errorf("docs/api.md lacks %s", heading)

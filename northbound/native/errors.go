@@ -38,7 +38,9 @@ var (
 	errInternal    = &apiError{http.StatusInternalServerError, "Internal", "internal error; the log has more under this request's id"}
 	errUnavailable = &apiError{http.StatusServiceUnavailable, "Unavailable", "the request was given up before it was done; nothing was changed"}
 	errClosed      = &apiError{http.StatusServiceUnavailable, "Unavailable", "the server is shutting down; nothing was changed"}
-	errTooLarge    = &apiError{http.StatusRequestEntityTooLarge, "TooLarge", fmt.Sprintf("the body is longer than %d bytes", maxBody)}
+	errNotAdmin    = &apiError{http.StatusForbidden, "Forbidden",
+		"this shows more than one project, so it takes the admin role; /v1/objects/{kind} and /v1/topology show your project's"}
+	errTooLarge = &apiError{http.StatusRequestEntityTooLarge, "TooLarge", fmt.Sprintf("the body is longer than %d bytes", maxBody)}
 )
 
 // statusOf gives the status code and name of each reason that a model operation can fail for.

@@ -85,6 +85,7 @@ type fabric struct {
 	flows    []view.Flow
 	flowsErr error
 	state    status.View
+	plans    map[string]*spec.Spec
 }
 
 func (f *fabric) Switches() []view.Switch { return f.switches }
@@ -109,6 +110,20 @@ func (f *fabric) Problems(host string) []string {
 		return []string{`heddle-gateway: "maybe" is neither true nor false`}
 	}
 	return nil
+}
+
+func (f *fabric) Planned(host string) *spec.Spec { return f.plans[host] }
+
+// FlowsOf gives the flows of the fixture that have the cookie, as if br-tun of h1 had them, and says that
+// br-tun of h2 does not answer.
+func (f *fabric) FlowsOf(_ context.Context, cookie of.Cookie) []view.BridgeFlows {
+	out := view.BridgeFlows{Host: "h1", Bridge: "br-tun"}
+	for _, flow := range f.flows {
+		if flow.Flow.Cookie == cookie {
+			out.Flows = append(out.Flows, flow)
+		}
+	}
+	return []view.BridgeFlows{out, {Host: "h2", Bridge: "br-tun", Err: errBroken}}
 }
 
 type tally struct{ drifted, failed uint64 }

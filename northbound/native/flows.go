@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/heddle-sdn/heddle/apps/provenance"
 	"github.com/heddle-sdn/heddle/controller/of"
 	"github.com/heddle-sdn/heddle/controller/pipeline"
 	"github.com/heddle-sdn/heddle/controller/view"
@@ -109,7 +110,7 @@ func (s *server) listFlows(w http.ResponseWriter, r *http.Request) error {
 	out := newStream(w, s.StreamTimeout)
 	defer out.close()
 	out.buf = appendFlowsHead(make([]byte, 0, flushAt+flushAt/4), sw, len(flows), summary, len(matched), start)
-	e := flowEncoder{m: s.Store.Snapshot()}
+	e := newFlowEncoder(s.Store.Snapshot(), sw)
 	for i, f := range matched[start:end] {
 		if i > 0 {
 			out.buf = append(out.buf, ',')
@@ -142,7 +143,29 @@ func appendFlowsHead(b []byte, sw view.Switch, total int, summary map[view.FlowS
 // of them.
 type flowEncoder struct {
 	m       *model.Model
+	tables  *pipeline.Pipeline // nil for a bridge that is no host's
+	names   *provenance.Names
 	scratch []byte
+}
+
+func newFlowEncoder(m *model.Model, sw view.Switch) *flowEncoder {
+	e := &flowEncoder{m: m, names: provenance.NewNames(m, sw.Host, sw.Bridge, sw.Ports)}
+	if sw.Host != "" {
+		e.tables = pipeline.Of(sw.Bridge)
+	}
+	return e
+}
+
+// says appends what a flow does, of an altered one what it should.
+func (e *flowEncoder) says(b []byte, f *view.Flow) []byte {
+	if e.tables == nil {
+		return b
+	}
+	flow := &f.Flow
+	if f.Want != nil {
+		flow = f.Want
+	}
+	return e.tables.AppendSays(b, flow, e.names)
 }
 
 func (e *flowEncoder) append(b []byte, f *view.Flow) []byte {
@@ -157,6 +180,9 @@ func (e *flowEncoder) append(b []byte, f *view.Flow) []byte {
 	b = appendString(append(b, `,"actions":`...), e.scratch)
 	if f.Want != nil {
 		b = appendMember(b, ',', "wanted", f.Want.String())
+	}
+	if e.scratch = e.says(e.scratch[:0], f); len(e.scratch) > 0 {
+		b = appendString(append(b, `,"says":`...), e.scratch)
 	}
 	if f.State != view.FlowMissing {
 		b = strconv.AppendUint(append(b, `,"packets":`...), f.Packets, 10)
@@ -175,7 +201,7 @@ func (e *flowEncoder) append(b []byte, f *view.Flow) []byte {
 // appendCause tells of the API object that caused a flow and of the request that changed it last.
 func (e *flowEncoder) appendCause(b []byte, object string) []byte {
 	b = appendMember(b, ',', "object", object)
-	meta := metaOf(e.m, object)
+	meta := metaOf(objectNamed(e.m, object))
 	if meta == nil {
 		return b
 	}
@@ -185,16 +211,4 @@ func (e *flowEncoder) appendCause(b []byte, object string) []byte {
 		}
 	}
 	return b
-}
-
-// metaOf returns what is common to the object "network/<id>" or "port/<id>", nil if it is gone.
-func metaOf(m *model.Model, object string) *model.Meta {
-	kind, key, _ := strings.Cut(object, "/")
-	switch r := m.Get(kind, key).(type) {
-	case *model.Network:
-		return &r.Meta
-	case *model.Port:
-		return &r.Meta
-	}
-	return nil
 }

@@ -63,8 +63,7 @@ func (s *server) endpoint(route string, h handler) http.Handler {
 func (s *server) admin(h handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if !identity.From(r.Context()).Admin {
-			return &apiError{http.StatusForbidden, "Forbidden",
-				"this shows more than one project, so it takes the admin role; /v1/ports/{id} and /v1/networks/{id} show your project's"}
+			return errNotAdmin
 		}
 		return h(w, r)
 	}

@@ -160,9 +160,6 @@ func (v hostsView) problems(h *model.Host) []problem {
 	add := func(reason, format string, args ...any) {
 		out = append(out, problem{reason, fmt.Sprintf(format, args...)})
 	}
-	for _, p := range v.said(h.Name) {
-		add("BadSetting", "the host says %s", p)
-	}
 	state := v.state[h.Name]
 	if len(state.Targets) == 0 {
 		add("NeverConnected", "nothing of the host has connected since Heddle started: run ovs-vsctl set-manager on it, or name its ovsdb or openflow targets here")
@@ -176,6 +173,19 @@ func (v hostsView) problems(h *model.Host) []problem {
 			add("ApplyFailed", "%s: %s", name, t.Err)
 		}
 	}
+	return append(out, v.faults(h)...)
+}
+
+// faults lists what is wrong with a host beside its connections and what was applied: with what it says,
+// and with its tunnels.
+func (v hostsView) faults(h *model.Host) []problem {
+	var out []problem
+	add := func(reason, format string, args ...any) {
+		out = append(out, problem{reason, fmt.Sprintf(format, args...)})
+	}
+	for _, p := range v.said(h.Name) {
+		add("BadSetting", "the host says %s", p)
+	}
 	is := h.Settings()
 	switch {
 	case is.EncapIP.IsValid():
@@ -188,6 +198,19 @@ func (v hostsView) problems(h *model.Host) []problem {
 		add("NoTunnelAddress", "there are tunnel networks and the host has no encap_ip: set external_ids:heddle-encap-ip on it, or PATCH encap_ip here")
 	}
 	return append(out, v.pending(h.Name)...)
+}
+
+// conditions are the faults of a host as conditions that do not hold.
+func (v hostsView) conditions(h *model.Host) []status.Condition {
+	var out []status.Condition
+	for _, p := range v.faults(h) {
+		kind := "Settings"
+		if p.Reason != "BadSetting" {
+			kind = "Whole"
+		}
+		out = append(out, status.Condition{Type: kind, Reason: status.Reason(p.Reason), Msg: p.Message, Host: h.Name})
+	}
+	return out
 }
 
 // pending lists what keeps networks from being whole on a host: each cause once, with the number of

@@ -17,6 +17,7 @@ import (
 	"github.com/heddle-sdn/heddle/apps/maclearn"
 	"github.com/heddle-sdn/heddle/controller/event"
 	"github.com/heddle-sdn/heddle/controller/of"
+	"github.com/heddle-sdn/heddle/controller/spec"
 	"github.com/heddle-sdn/heddle/controller/status"
 	"github.com/heddle-sdn/heddle/controller/view"
 	"github.com/heddle-sdn/heddle/northbound/httpd"
@@ -50,6 +51,11 @@ type Fabric interface {
 	Status() status.View
 	// Problems returns what a host says of itself and cannot be read, one sentence each.
 	Problems(host string) []string
+	// Planned returns what a host should be by its newest plan, nil while nothing is known of it.
+	Planned(host string) *spec.Spec
+	// FlowsOf reads the flows with a cookie from the connected bridges that should have some, and compares
+	// them with what is wanted.
+	FlowsOf(ctx context.Context, cookie of.Cookie) []view.BridgeFlows
 }
 
 // MACs is the view of learned addresses; [maclearn.View] is one.
@@ -142,10 +148,19 @@ type methods map[string]handler
 
 func (s *server) routes() {
 	s.route("/v1", methods{"GET": s.index})
+	s.route("/v1/whoami", methods{"GET": s.whoami})
 	s.route("/v1/status", methods{"GET": s.admin(s.showStatus)})
 	s.route("/v1/hosts", methods{"GET": s.admin(s.listHosts)})
 	s.route("/v1/hosts/{name}", methods{
 		"GET": s.admin(s.showHost), "PUT": s.admin(s.putHost), "PATCH": s.admin(s.patchHost), "DELETE": s.admin(s.deleteHost)})
+	s.route("/v1/hosts/{name}/namespaces", methods{"GET": s.admin(s.listNamespaces)})
+	s.route("/v1/hosts/{name}/namespaces/{ns}", methods{"GET": s.admin(s.showNamespace)})
+	s.route("/v1/topology", methods{"GET": s.topology})
+	s.route("/v1/tunnels", methods{"GET": s.admin(s.listTunnels)})
+	s.route("/v1/agents", methods{"GET": s.admin(s.listAgents)})
+	s.route("/v1/leases", methods{"GET": s.listLeases})
+	s.route("/v1/objects/{kind}", methods{"GET": s.listObjects})
+	s.route("/v1/objects/{kind}/{id}", methods{"GET": s.showObject})
 	s.route("/v1/switches", methods{"GET": s.admin(s.listSwitches)})
 	s.route("/v1/switches/{dpid}", methods{"GET": s.admin(s.showSwitch)})
 	s.route("/v1/switches/{dpid}/flows", methods{"GET": s.admin(s.listFlows)})

@@ -81,6 +81,9 @@ func (m *Model) PortsOf(network ID) []*Port {
 	return resolve(m.Ports, m.portsByNetwork.Of(string(network)))
 }
 
+// CountPorts returns how many ports a network has.
+func (m *Model) CountPorts(network ID) int { return len(m.portsByNetwork.Of(string(network))) }
+
 // PlugsOf returns where a port is plugged, by host.
 func (m *Model) PlugsOf(port ID) []*Plug { return resolve(m.Plugs, m.plugsByPort.Of(string(port))) }
 
