@@ -31,6 +31,14 @@ type OVS struct {
 
 	t        testing.TB
 	vswitchd *process
+	opts     Options
+}
+
+// Options say how Open vSwitch is started.
+type Options struct {
+	// Tunnels makes tunnels known to the datapath, so that ofproto/trace says what a packet enters one with; without it
+	// they are ports like any other there.
+	Tunnels bool
 }
 
 // Start starts an empty Open vSwitch and ends it when the test does. It skips the test where Open vSwitch is not
@@ -40,6 +48,12 @@ type OVS struct {
 // OpenFlow, OVSDB and ofproto/trace, but no packet leaves the process. Inject some with
 // AppCtl("netdev-dummy/receive", port, packet).
 func Start(t testing.TB) *OVS {
+	t.Helper()
+	return StartWith(t, Options{})
+}
+
+// StartWith is Start with options.
+func StartWith(t testing.TB, opts Options) *OVS {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("needs root to run ovs-vswitchd")
@@ -56,7 +70,7 @@ func Start(t testing.TB) *OVS {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 
-	o := &OVS{RunDir: dir, t: t}
+	o := &OVS{RunDir: dir, t: t, opts: opts}
 	o.mustRun("ovsdb-tool", "create", o.path("conf.db"), schema)
 	db, err := o.daemon("ovsdb-server", o.path("conf.db"), "--remote=punix:"+o.path("db.sock"))
 	if err != nil {
@@ -110,7 +124,15 @@ func (o *OVS) Run(name string, args ...string) (string, error) {
 // AddBridge makes a bridge in fail mode secure, with OpenFlow 1.3 allowed and no flows.
 func (o *OVS) AddBridge(name string) {
 	o.t.Helper()
-	o.VSCtl("add-br", name, "--", "set-fail-mode", name, "secure", "--", "set", "bridge", name, "protocols=OpenFlow13")
+	args := []string{"add-br", name, "--", "set-fail-mode", name, "secure", "--", "set", "bridge", name, "protocols=OpenFlow13"}
+	if o.opts.Tunnels {
+		args = append(args, "datapath_type=dummy")
+	}
+	o.VSCtl(args...)
+	if o.opts.Tunnels {
+		// A datapath in memory would do the encapsulation by itself, and fail for want of routes.
+		o.AppCtl("dpif/set-dp-features", name, "tnl_push_pop", "false")
+	}
 }
 
 // AddPort makes a port of a bridge with the OpenFlow port number given.
@@ -154,7 +176,11 @@ func (o *OVS) startVswitchd() {
 	o.t.Helper()
 	// A socket left by a killed daemon would look like a living one.
 	os.Remove(o.path("vswitchd.ctl"))
-	p, err := o.daemon("ovs-vswitchd", "unix:"+o.path("db.sock"), "--enable-dummy=override", "--disable-system")
+	dummy := "--enable-dummy=override"
+	if o.opts.Tunnels {
+		dummy = "--enable-dummy=system"
+	}
+	p, err := o.daemon("ovs-vswitchd", "unix:"+o.path("db.sock"), dummy, "--disable-system")
 	if err != nil {
 		o.t.Fatal(err)
 	}

@@ -52,3 +52,32 @@ func TestRunTellsWhatTheCommandSaid(t *testing.T) {
 		t.Errorf("error %v, want that nosuch is not a bridge", err)
 	}
 }
+
+func TestControlRunsManyCommands(t *testing.T) {
+	o := Start(t)
+	o.AddBridge("br0")
+	c := o.Control()
+	for range 100 {
+		out, err := c.Call("ofproto/trace", "br0", "in_port=1")
+		if err != nil || !strings.Contains(out, "Datapath actions: drop") {
+			t.Fatalf("trace in an empty bridge: %q, %v", out, err)
+		}
+	}
+	if _, err := c.Call("ofproto/trace", "br0", "colour=red"); err == nil || !strings.Contains(err.Error(), "unknown field colour") {
+		t.Errorf("error %v, want that the field is not known", err)
+	}
+	if _, err := c.Call("version"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTunnelsAreKnownToTheDatapath(t *testing.T) {
+	o := StartWith(t, Options{Tunnels: true})
+	o.AddBridge("br0")
+	o.AddPort("br0", "p1", 1)
+	o.VSCtl("add-port", "br0", "gre1", "--", "set", "interface", "gre1", "ofport_request=2", "type=gre", "options:key=flow", "options:remote_ip=10.99.0.1")
+	o.OFCtl("add-flow", "br0", "in_port=1,actions=set_tunnel:7,output:2")
+	if out := o.AppCtl("ofproto/trace", "br0", "in_port=1"); !strings.Contains(out, "set(tunnel(tun_id=0x7,dst=10.99.0.1") {
+		t.Errorf("trace into a tunnel:\n%s", out)
+	}
+}
