@@ -86,7 +86,9 @@ func (r *run) rewrite(a of.Action, s *Step) bool {
 		}
 		p.Metadata = p.Metadata&^mask | a.Value&mask
 	case of.CTClear:
-		p.CT = Connection{}
+		if p.CT.State&of.CTTrk != 0 {
+			p.CT = Connection{}
+		}
 	default:
 		r.stop(NotModelled, fmt.Sprintf("action %s is not modelled", a))
 		return false

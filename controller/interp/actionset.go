@@ -26,7 +26,7 @@ func (r *run) write(actions []of.Action) {
 func (r *run) finish() {
 	set := inOrder(r.actionSet)
 	r.actionSet = nil
-	if len(set) == 0 || r.stopped {
+	if len(set) == 0 || r.stopped != NoReason {
 		return
 	}
 	s := r.add(Step{Kind: KindSet})

@@ -34,8 +34,14 @@ func (r *run) connection(a of.CT) {
 	if a.Recirc {
 		here := *r
 		r.packet, r.depth, r.lookups = r.bridge.track(p, a), 0, 0
-		r.start(a.Table)
-		here.stopped, here.ends = r.stopped, r.ends
+		s := r.add(Step{Kind: KindTracked})
+		r.below(s, func() { r.start(a.Table) })
+		here.ends = r.ends
+		if r.limited() {
+			void(s.Steps) // the copy is a packet of its own, with limits of its own
+		} else {
+			here.stopped = r.stopped
+		}
 		*r = here
 	}
 	r.packet.CT = Connection{}

@@ -16,7 +16,7 @@ func (r *run) normal() {
 		r.drop(NoPort, fmt.Sprintf("bridge %s has no port %s", r.bridge.name, p.InPort))
 		return
 	}
-	tags := p.VLANs
+	tags := p.visible()
 	if !in.takes(tags[0].VID()) {
 		r.drop(WrongVLAN, fmt.Sprintf("port %s does not take VLAN %d", in.label(), tags[0].VID()))
 		return
@@ -74,9 +74,13 @@ func (p *Port) takes(vid uint16) bool {
 	return p.trunks(vid)
 }
 
-// trunks reports whether a port that is not an access port carries a VLAN.
+// trunks reports whether a port that is not an access port carries a VLAN. One with a native VLAN always carries that,
+// and never VLAN 0, since frames without a tag are in the native VLAN there.
 func (p *Port) trunks(vid uint16) bool {
-	return len(p.Trunks) == 0 || slices.Contains(p.Trunks, vid) || p.VLANMode != Trunk && vid == p.VLAN
+	if p.VLANMode != Trunk && (vid == 0 || vid == p.VLAN) {
+		return vid == p.VLAN
+	}
+	return len(p.Trunks) == 0 || slices.Contains(p.Trunks, vid)
 }
 
 // carries reports whether frames with the tags inside the switch may leave by the port.

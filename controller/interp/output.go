@@ -48,7 +48,7 @@ func (r *run) flood(all bool) {
 
 // send lets the packet out by a port of this bridge, or into the bridge at the other end of a patch cable.
 func (r *run) send(no of.PortNo) {
-	if r.stopped {
+	if r.stopped != NoReason {
 		return
 	}
 	if no == of.PortController {
@@ -67,6 +67,7 @@ func (r *run) send(no of.PortNo) {
 		r.below(s, func() { r.cross(port) })
 	default:
 		s := r.add(Step{Kind: KindOutput, Port: no})
+		s.Packet.VLANs = s.Packet.visible()
 		if port.Remote.IsValid() {
 			s.Packet.Tunnel.Src, s.Packet.Tunnel.Dst = port.Local, port.Remote
 		}
@@ -98,6 +99,9 @@ func (r *run) cross(out *Port) {
 		r.lookup(0, r.packet.InPort, false)
 		r.finish()
 	})
-	here.depth, here.lookups, here.stopped, here.ends = r.depth, r.lookups, r.stopped, r.ends
+	here.lookups, here.ends = r.lookups, r.ends
+	if r.stopped == NotModelled {
+		here.stopped = NotModelled // a limit stays where it was reached
+	}
 	*r = here
 }

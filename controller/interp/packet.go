@@ -119,6 +119,14 @@ func (p *Packet) Tags() int {
 	return len(p.VLANs)
 }
 
+// visible is the tags that are on the wire: an outer one that was zeroed without being taken off, by a load, hides the
+// inner one.
+func (p *Packet) visible() [2]VLAN {
+	var tags [2]VLAN
+	copy(tags[:], p.VLANs[:p.Tags()])
+	return tags
+}
+
 // pushVLAN puts an empty tag outside of the others. A third tag pushes the innermost out of sight.
 func (p *Packet) pushVLAN(tpid uint16) {
 	p.VLANs[1] = p.VLANs[0]

@@ -256,6 +256,9 @@ func (r *packetReader) set(x pending) error {
 	if r.state(x.field, x.value) {
 		return nil
 	}
+	if (x.field == of.FieldNDSLL || x.field == of.FieldNDTLL) && x.value.IsZero() && r.p.has(of.NeedND) {
+		return nil // printed of a message that does not have the option
+	}
 	f := x.field
 	switch x.name {
 	case "tp_src", "icmp_type":

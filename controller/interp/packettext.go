@@ -75,6 +75,9 @@ func (p *Packet) headerFields() []of.Field {
 		return nil
 	}
 	out = append(out, of.FieldIPProto, of.FieldIPDSCP, of.FieldIPECN, of.FieldIPTTL, of.FieldIPFrag)
+	if p.IP.Frag&FragLater != 0 {
+		return out
+	}
 	switch {
 	case p.has(of.NeedTCP):
 		out = append(out, of.FieldTCPSrc, of.FieldTCPDst, of.FieldTCPFlags)
@@ -97,13 +100,20 @@ func (p *Packet) headerFields() []of.Field {
 }
 
 // String is the packet as ofproto/trace prints it behind "Flow:", except that the key of a tunnel is always printed
-// and what is not in a Packet is not.
+// and what a Packet does not hold is not.
 func (p Packet) String() string {
 	text := p.Match().String()
+	// A match has only the option that belongs to the message; ofproto/trace prints both.
+	switch {
+	case p.has(of.NeedNS):
+		text += ",nd_tll=00:00:00:00:00:00"
+	case p.has(of.NeedNA):
+		text = strings.Replace(text, "nd_tll=", "nd_sll=00:00:00:00:00:00,nd_tll=", 1)
+	}
 	if !p.VLANs[0].Present() {
 		return text
 	}
-	// ovs-ofctl has no field for a second tag, so that a match has none; ofproto/trace prints it behind the first.
+	// There is no field for a second tag, so that a match has none; ofproto/trace prints it behind the first.
 	inner := "vlan_tci1=0x0000,"
 	if tag := p.VLANs[1]; tag.Present() {
 		inner = fmt.Sprintf("dl_vlan1=%d,dl_vlan_pcp1=%d,", tag.VID(), tag.PCP())

@@ -20,7 +20,10 @@ func (b *Bridge) Run(p Packet) *Trace {
 	t := &Trace{Packet: p}
 	r := run{bridge: b, packet: p, trace: t, into: &t.Steps}
 	r.start(0)
-	if t.Limit == NoReason && !r.ends {
+	if r.limited() {
+		t.Limit = r.stopped
+		void(t.Steps)
+	} else if !r.ends {
 		r.drop(NoOutput, "")
 	}
 	t.Final = r.packet
@@ -39,9 +42,12 @@ type run struct {
 	setGroup  bool // the action set has a group
 
 	depth, lookups int
-	stopped        bool // by a limit, or by something that is not modelled
-	ends           bool // the packet was sent somewhere or there is a reason why not
+	stopped        Reason // TooDeep, TooLong or NotModelled; nothing more is done
+	ends           bool   // the packet was sent somewhere or there is a reason why not
 }
+
+// limited reports whether the run ended by one of the limits.
+func (r *run) limited() bool { return r.stopped == TooDeep || r.stopped == TooLong }
 
 // add appends a step with what all steps have.
 func (r *run) add(s Step) *Step {
@@ -70,10 +76,7 @@ func (r *run) note(format string, args ...any) {
 // stop ends the run: by a limit, or since nobody here knows how it goes on.
 func (r *run) stop(why Reason, note string) {
 	r.drop(why, note)
-	r.stopped = true
-	if why == ReasonTooDeep || why == ReasonTooLong {
-		r.trace.Limit = why
-	}
+	r.stopped = why
 }
 
 // start looks the packet up from a table on, and does the action set in the end. This look-up does not count for the
@@ -141,20 +144,19 @@ func (r *run) take(flow, rival *of.Flow) {
 // within reports whether another look-up is within the limits, and stops the run if not.
 func (r *run) within() bool {
 	switch {
-	case r.stopped:
-		return false
+	case r.stopped != NoReason:
 	case r.depth >= MaxDepth:
-		r.stop(ReasonTooDeep, fmt.Sprintf("look-ups nest more than %d deep", MaxDepth))
+		r.stop(TooDeep, fmt.Sprintf("look-ups nest more than %d deep", MaxDepth))
 	case r.lookups >= MaxLookups:
-		r.stop(ReasonTooLong, fmt.Sprintf("more than %d look-ups", MaxLookups))
+		r.stop(TooLong, fmt.Sprintf("more than %d look-ups", MaxLookups))
 	}
-	return !r.stopped
+	return r.stopped == NoReason
 }
 
 // actions does a list of actions, as long as none of them ends it.
 func (r *run) actions(list []of.Action) {
 	for _, a := range list {
-		if r.stopped || !r.action(a) {
+		if r.stopped != NoReason || !r.action(a) {
 			return
 		}
 	}

@@ -11,8 +11,8 @@ type Trace struct {
 	Final  Packet  // as it is in the bridge when all is done
 	// Learned are the flows and addresses that switches would learn from the packet, in order.
 	Learned []Learned
-	// Limit says that the packet would go on for longer than a switch lets it: by ReasonTooDeep or ReasonTooLong.
-	// The switch then drops it altogether: nothing is sent.
+	// Limit is TooDeep or TooLong if the packet would go on for longer than a switch lets it. The switch then
+	// drops it altogether.
 	Limit Reason
 }
 
@@ -21,14 +21,15 @@ type Kind uint8
 
 // The kinds of steps.
 const (
-	KindTable  Kind = iota // the packet was looked up in Table: Flow took it, or none; below, the flow's actions
-	KindAction             // Action was done; below, what it led to
-	KindOutput             // the packet left the bridge by Port; below, what a patch cable led to
-	KindBucket             // a bucket of a group took a copy of the packet; below, its actions
-	KindSet                // the pipeline ended and its action set was done; below, its actions
-	KindBridge             // the packet came into Bridge by Port, through a patch cable
-	KindDrop               // nothing is done with the packet from here on, or with this copy of it, for Reason
-	KindNote               // something worth knowing; it has no effect
+	KindTable   Kind = iota // the packet was looked up in Table: Flow took it, or none; below, the flow's actions
+	KindAction              // Action was done; below, what it led to
+	KindOutput              // the packet left the bridge by Port; below, what a patch cable led to
+	KindBucket              // a bucket of a group took a copy of the packet; below, its actions
+	KindSet                 // the pipeline ended and its action set was done; below, its actions
+	KindBridge              // the packet came into Bridge by Port, through a patch cable
+	KindTracked             // a copy of the packet came back from the connection tracker; below, what it led to
+	KindDrop                // nothing is done with the packet from here on, or with this copy of it, for Reason
+	KindNote                // something worth knowing; it has no effect
 )
 
 // Step is one thing that was done with a packet.
@@ -43,6 +44,7 @@ type Step struct {
 	Bucket int        // of KindBucket
 	Packet Packet     // after the step alone, before those below it; of KindOutput as it left
 	Reason Reason     // of KindDrop
+	Void   bool       // of KindOutput: nothing leaves after all, since the packet ran into a limit later on
 	Note   string     // in words, for people; may be empty
 	Steps  []*Step    // what the step led to, in order
 }
@@ -52,22 +54,22 @@ type Reason uint8
 
 // The reasons.
 const (
-	NoReason      Reason = iota
-	NoFlow               // no flow of the table takes it
-	FlowDrops            // a flow without actions took it
-	NoOutput             // its actions were done and none of them sends it anywhere
-	SameLink             // an output to the port that it came in by is left out
-	NoPort               // the bridge has no such port
-	PortDown             // the port is down
-	NoGroup              // the bridge has no such group
-	NoBucket             // no bucket of the group is live
-	TTLExpired           // its time to live has run out
-	WrongVLAN            // NORMAL does not take frames of its VLAN from this port, or it has none
-	ReservedMAC          // NORMAL does not forward its destination address (IEEE 802.1D §7.12.6)
-	LearnedBack          // NORMAL learned that its destination is where it came from
-	ReasonTooDeep        // tables led to tables too deeply, see MaxDepth
-	ReasonTooLong        // tables led to tables too often, see MaxLookups
-	NotModelled          // an action that this package does not know came up
+	NoReason    Reason = iota
+	NoFlow             // no flow of the table takes it
+	FlowDrops          // a flow without actions took it
+	NoOutput           // its actions were done and none of them sends it anywhere
+	SameLink           // an output to the port that it came in by is left out
+	NoPort             // the bridge has no such port
+	PortDown           // the port is down
+	NoGroup            // the bridge has no such group
+	NoBucket           // no bucket of the group is live
+	TTLExpired         // its time to live has run out
+	WrongVLAN          // NORMAL does not take frames of its VLAN from this port, or it has none
+	ReservedMAC        // NORMAL does not forward its destination address (IEEE 802.1D §7.12.6)
+	LearnedBack        // NORMAL learned that its destination is where it came from
+	TooDeep            // tables led to tables too deeply, see MaxDepth
+	TooLong            // tables led to tables too often, see MaxLookups
+	NotModelled        // an action that this package does not know came up
 )
 
 // String is the reason's name: "NoFlow".
@@ -106,14 +108,11 @@ type Output struct {
 	Step   *Step
 }
 
-// Outputs lists the copies of the packet that leave, in order. There are none if the packet ran into a Limit.
+// Outputs lists the copies of the packet that leave, in order.
 func (t *Trace) Outputs() []Output {
-	if t.Limit != NoReason {
-		return nil
-	}
 	var out []Output
 	t.Walk(func(s *Step, _ []*Step) {
-		if s.Kind == KindOutput && !patched(s) {
+		if s.Kind == KindOutput && !s.Void && !patched(s) {
 			out = append(out, Output{s.Bridge, s.Port, s.Packet, s})
 		}
 	})
@@ -145,4 +144,9 @@ func walk(steps, above []*Step, visit func(*Step, []*Step)) {
 		visit(s, above)
 		walk(s.Steps, append(above, s), visit)
 	}
+}
+
+// void says of all outputs among the steps that they do not happen.
+func void(steps []*Step) {
+	walk(steps, nil, func(s *Step, _ []*Step) { s.Void = s.Void || s.Kind == KindOutput })
 }

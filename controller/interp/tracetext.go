@@ -76,6 +76,8 @@ func (w *traceWriter) step(depth int, s *Step) {
 		w.line(0, "")
 		w.bridge(depth, s.Bridge)
 		below = depth
+	case KindTracked:
+		w.line(depth, " -> a copy comes back from the connection tracker: %s", s.Packet)
 	case KindDrop:
 		w.line(depth, " >> %s", strings.TrimSuffix(s.Reason.String()+": "+s.Note, ": "))
 	case KindNote:
