@@ -22,7 +22,7 @@ import (
 	"github.com/heddle-sdn/heddle/store/model"
 )
 
-// Facts stores what was observed of hosts. Both methods store nothing, and return soon, when the model
+// Facts stores what was observed of hosts. Its methods store nothing, and return soon, when the model
 // says the same already.
 type Facts interface {
 	// Said stores what a host says of itself.
@@ -31,6 +31,9 @@ type Facts interface {
 	Agent(ctx context.Context, host string, state model.AgentState) error
 	// Plugged stores which ports have an interface on a host: all of them, by port.
 	Plugged(ctx context.Context, host string, ifaces map[model.ID]string) error
+	// Arrived stores that services which moved are all that they were on the hosts that they moved to, so
+	// that those that they leave may let go.
+	Arrived(ctx context.Context, moved []*model.Placement) error
 }
 
 // Metrics is told what the loops do. Its methods are called from many goroutines.

@@ -76,7 +76,8 @@ func (c *Controller) Report(hostName string, s spec.NodeStatus) error {
 	return nil
 }
 
-// watchAgents notes the agents that stopped reporting, until ctx ends. An agent that was up when the
+// watchAgents notes the services that arrived on the hosts that they were moved to, and the agents that
+// stopped reporting, until ctx ends. An agent that was up when the
 // server started has as long to report as any.
 func (c *Controller) watchAgents(ctx context.Context) {
 	start := time.Now()
@@ -87,6 +88,9 @@ func (c *Controller) watchAgents(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+		if err := c.cfg.Facts.Arrived(ctx, c.arrived()); err != nil && ctx.Err() == nil {
+			c.cfg.Log.WithError(err).Warn("that services arrived cannot be stored; tried again")
 		}
 		if time.Since(start) < agentLostAfter {
 			continue
@@ -105,6 +109,20 @@ func (c *Controller) watchAgents(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// arrived returns the services that moved and that nothing is missing of any more.
+func (c *Controller) arrived() []*model.Placement {
+	m := c.cfg.Store.Snapshot()
+	var out []*model.Placement
+	for host := range m.Hosts.All() {
+		for _, p := range m.LeavingFrom(host) {
+			if c.board.view().Arrived(m, p) {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
 }
 
 // reported notes a status. It returns the repairs that were not reported before, and whether the agent

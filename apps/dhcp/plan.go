@@ -41,9 +41,9 @@ type result struct {
 	pending   *spec.Pending
 }
 
-// each adds what follows for each network that is placed on the host.
+// each adds what follows for each network that is placed on the host, or leaves it.
 func each(m *model.Model, s *spec.Spec, service func(*model.Network, *model.Placement) result) error {
-	for _, at := range m.PlacementsAt(s.Host) {
+	for _, at := range append(m.PlacementsAt(s.Host), m.LeavingFrom(s.Host)...) {
 		if at.Service != model.ServiceDHCP {
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/heddle-sdn/heddle/apps/placement"
 	"github.com/heddle-sdn/heddle/store"
 	"github.com/heddle-sdn/heddle/store/model"
 )
@@ -58,6 +59,22 @@ func (o *Ops) Plug(tx *store.Tx, host string, ifaces map[model.ID]string) error 
 		}
 	}
 	return nil
+}
+
+// Arrived stores that the hosts of services have them. One that was moved again meanwhile has not arrived.
+func (f Facts) Arrived(ctx context.Context, moved []*model.Placement) error {
+	if len(moved) == 0 {
+		return nil
+	}
+	_, err := f.Store.Update(ctx, func(tx *store.Tx) error {
+		for _, p := range moved {
+			if now, ok := tx.Model().Placements.Get(p.Key()); ok && now.Rev == p.Rev {
+				placement.Arrived(tx, p.Service, p.Object)
+			}
+		}
+		return nil
+	})
+	return err
 }
 
 // plugChange returns, sorted, the ports that have to be bound to a host and unbound from it.

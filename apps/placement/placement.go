@@ -1,8 +1,11 @@
 // Package placement chooses the gateway host that a router, or the DHCP server of a network, runs on.
 // The choice is made inside the transaction that makes it necessary and stored; plans only read it.
 //
-// A service stays where it is until its host leaves or somebody moves it: every move interrupts it.
-// With no gateway host at all it has no place, and gets one when the first joins.
+// A service stays where it is until its host leaves or is drained, or somebody moves it: every move may
+// interrupt it. So nothing moves when a host joins, or comes back, or is not drained any more. With no
+// gateway host at all a service has no place, and gets one when the first joins.
+//
+// A host that works goes on with what moves away from it until the new one has it: [Arrived].
 package placement
 
 import (
@@ -28,7 +31,7 @@ func DHCPDevice(network model.ID, host string) string {
 }
 
 // Affected reports whether a change of a host may give a place to what has none, or take it from what has:
-// who depends on places settles all of them then. A host that is only drained keeps what it has.
+// who depends on places settles all of them then.
 func Affected(before, after *model.Host) bool {
 	return gateway(before) != gateway(after) || takes(before) != takes(after) || runs(before) != runs(after)
 }
@@ -77,36 +80,51 @@ func place(m *model.Model, service string, object model.ID, not string) (host st
 	return host, ok
 }
 
-// Home returns where a service of an object is to be: where it is while that host runs, else where
-// [Place] puts it. If there is no other host for it, it stays on one that is lost: what runs there goes
-// on running. It is empty if no gateway host is there at all.
+// Home returns where a service of an object is to be: where it is while that host runs and is not drained,
+// else where [Place] puts it. If there is no other host for it, it stays, also on a host that is lost: what
+// runs there goes on running. It is empty if no gateway host is there at all.
 func Home(m *model.Model, service string, object model.ID) string {
+	host, _ := home(m, service, object)
+	return host
+}
+
+// home is [Home] and why the service is to be there, if it is not yet.
+func home(m *model.Model, service string, object model.ID) (host string, why model.PlacementCause) {
 	at := m.HostOfService(service, object)
 	h, _ := m.Hosts.Get(at)
-	if runs(h) {
-		return at
+	switch {
+	case takes(h):
+		return at, ""
+	case at == "":
+		why = model.CauseFirst
+	case !gateway(h):
+		why = model.CauseNoGateway
+	case !runs(h):
+		why = model.CauseAgentLost
+	default:
+		why = model.CauseDrained
 	}
 	if other, ok := Place(m, service, object); ok {
-		return other
+		return other, why
 	}
 	if gateway(h) {
-		return at
+		return at, ""
 	}
-	return ""
+	return "", why
 }
 
 // Settle gives a service of an object a place if it needs one and has none, takes it away if it needs it
 // no more, and binds the object's ports to it.
 func Settle(tx *store.Tx, service string, object model.ID) {
-	host := ""
+	host, why := "", model.PlacementCause("")
 	if tx.Model().NeedsPlace(service, object) {
-		host = Home(tx.Model(), service, object)
+		host, why = home(tx.Model(), service, object)
 	}
-	put(tx, service, object, host)
+	put(tx, service, object, host, why)
 }
 
-// Move puts a service of an object, which has a place, on another host. That must be a gateway host but may
-// be drained.
+// Move puts a service of an object, which has a place, on another host. That must be a gateway host that is
+// not drained.
 func Move(tx *store.Tx, service string, object model.ID, host string) error {
 	h, ok := tx.Model().Hosts.Get(host)
 	switch {
@@ -114,21 +132,46 @@ func Move(tx *store.Tx, service string, object model.ID, host string) error {
 		return model.NotFoundError("Host", model.ID(host))
 	case !gateway(h):
 		return model.Errorf(model.Conflict, "HostNoGateway", "Host %s is no gateway host.", host)
+	case h.Drained:
+		return model.Errorf(model.Conflict, "HostDrained", "Host %s is drained: nothing is put there.", host)
 	case tx.Model().HostOfService(service, object) == "":
 		return model.Errorf(model.NotFound, "PlacementNotFound", "There is no %s of %s on any host.", service, object)
 	}
-	put(tx, service, object, host)
+	put(tx, service, object, host, model.CauseRequested)
 	return nil
 }
 
+// Arrived notes that the host of a service has it, so that the one that it leaves lets go.
+func Arrived(tx *store.Tx, service string, object model.ID) {
+	if p, ok := tx.Model().Placements.Get(model.PlacementKey(service, object)); ok && p.Leaving != "" {
+		letGo(tx, p)
+	}
+}
+
+func letGo(tx *store.Tx, p *model.Placement) {
+	alone := *p
+	alone.Leaving = ""
+	tx.Put(&alone)
+}
+
 // put stores where a service is, and binds its ports to the host.
-func put(tx *store.Tx, service string, object model.ID, host string) {
+func put(tx *store.Tx, service string, object model.ID, host string, why model.PlacementCause) {
 	old, placed := tx.Model().Placements.Get(model.PlacementKey(service, object))
+	works := func(host string) bool { h, _ := tx.Model().Hosts.Get(host); return runs(h) }
 	switch {
 	case host == "" && placed:
 		tx.Delete(old)
 	case host != "" && (!placed || old.Host != host):
-		tx.Put(&model.Placement{Service: service, Object: object, Host: host, Rev: tx.Rev()})
+		next := &model.Placement{Service: service, Object: object, Host: host, Cause: why, Rev: tx.Rev()}
+		switch {
+		case placed && old.Leaving != "" && old.Leaving != host && works(old.Leaving):
+			next.Leaving = old.Leaving // the one in between may never have had it
+		case placed && works(old.Host):
+			next.Leaving = old.Host
+		}
+		tx.Put(next)
+	case host != "" && old.Leaving != "" && !works(old.Leaving):
+		letGo(tx, old)
 	}
 	for _, old := range portsOf(tx.Model(), service, object) {
 		p := *old

@@ -2,7 +2,9 @@ package placement
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,7 +78,6 @@ func TestServicesStayWhileTheyCan(t *testing.T) {
 	}
 	settled("the only host", "a")
 	settled("a better one joined", "a", host("b", model.AgentUp, false))
-	settled("its host is drained", "a", host("a", model.AgentUp, true))
 	settled("its host is lost", "b", host("a", model.AgentLost, false))
 	settled("its host is back", "b", host("a", model.AgentUp, false))
 	settled("both are lost", "b", host("a", model.AgentLost, false), host("b", model.AgentLost, false))
@@ -87,7 +88,7 @@ func TestServicesStayWhileTheyCan(t *testing.T) {
 }
 
 func TestMoveRefuses(t *testing.T) {
-	tx := store.NewTx(build(append(network("n"), host("a", model.AgentUp, false), host("b", model.AgentUp, true), &model.Host{Name: "plain"})...),
+	tx := store.NewTx(build(append(network("n"), host("a", model.AgentUp, false), host("b", model.AgentUp, false), host("c", model.AgentUp, true), &model.Host{Name: "plain"})...),
 		time.Unix(1e9, 0), store.Cause{})
 	kind := func(err error) string {
 		var e *model.Error
@@ -101,12 +102,73 @@ func TestMoveRefuses(t *testing.T) {
 		t.Errorf("what has no place: %s", got)
 	}
 	Settle(tx, model.ServiceDHCP, "n")
-	for host, want := range map[string]string{"plain": "HostNoGateway", "x": "HostNotFound", "b": "none"} {
+	for host, want := range map[string]string{"plain": "HostNoGateway", "x": "HostNotFound", "c": "HostDrained", "b": "none"} {
 		if got := kind(Move(tx, model.ServiceDHCP, "n", host)); got != want {
 			t.Errorf("move to %s: %s, want %s", host, got, want)
 		}
 	}
 	if other, ok := Other(tx.Model(), model.ServiceDHCP, "n"); other != "a" || !ok {
 		t.Errorf("the other host is %q", other)
+	}
+}
+
+// TestDrainedHostsAreLeft follows the DHCP of four networks over three gateway hosts.
+func TestDrainedHostsAreLeft(t *testing.T) {
+	rs := []model.Resource{host("a", model.AgentUp, false)}
+	ids := []model.ID{"n1", "n2", "n3", "n4"}
+	for _, id := range ids {
+		rs = append(rs, network(id)...)
+	}
+	tx := store.NewTx(build(rs...), time.Unix(1e9, 0), store.Cause{})
+	where := func() string {
+		var b strings.Builder
+		for _, id := range ids {
+			Settle(tx, model.ServiceDHCP, id)
+		}
+		for _, id := range ids {
+			p, _ := tx.Model().Placements.Get(model.PlacementKey(model.ServiceDHCP, id))
+			fmt.Fprintf(&b, "%s: %s", id, p.Host)
+			if p.Leaving != "" {
+				fmt.Fprintf(&b, " from %s", p.Leaving)
+			}
+			fmt.Fprintf(&b, " (%s)\n", p.Cause)
+		}
+		return b.String()
+	}
+	all := func(tail string) string { return "n1: " + tail + "n2: " + tail + "n3: " + tail + "n4: " + tail }
+	for _, step := range []struct {
+		name string
+		do   func()
+		want string
+	}{
+		{"first", func() {}, all("a (first_placement)\n")},
+		{"drained_without_another", func() { tx.Put(host("a", model.AgentUp, true)) }, all("a (first_placement)\n")},
+		{"two_others_join_and_share", func() { tx.Put(host("b", model.AgentUp, false)); tx.Put(host("c", model.AgentUp, false)) },
+			"n1: b from a (drained)\nn2: c from a (drained)\nn3: b from a (drained)\nn4: c from a (drained)\n"},
+		{"arrived", func() {
+			for _, id := range ids {
+				Arrived(tx, model.ServiceDHCP, id)
+			}
+		}, "n1: b (drained)\nn2: c (drained)\nn3: b (drained)\nn4: c (drained)\n"},
+		{"not_drained_any_more_nothing_comes_back", func() { tx.Put(host("a", model.AgentUp, false)) },
+			"n1: b (drained)\nn2: c (drained)\nn3: b (drained)\nn4: c (drained)\n"},
+		{"drained_while_the_next_is_lost", func() { tx.Put(host("b", model.AgentUp, true)); tx.Put(host("a", model.AgentLost, false)) },
+			"n1: c from b (drained)\nn2: c (drained)\nn3: c from b (drained)\nn4: c (drained)\n"},
+		{"what_is_left_is_lost", func() { tx.Put(host("b", model.AgentLost, true)) },
+			"n1: c (drained)\nn2: c (drained)\nn3: c (drained)\nn4: c (drained)\n"},
+		{"lost_nobody_goes_on", func() { tx.Put(host("c", model.AgentLost, false)); tx.Put(host("a", model.AgentUp, false)) }, all("a (agent_lost)\n")},
+		{"a_host_in_between_keeps_nothing", func() {
+			tx.Put(host("a", model.AgentUp, true))
+			tx.Put(host("b", model.AgentUp, false))
+			where()
+			tx.Put(host("b", model.AgentUp, true))
+			tx.Put(host("c", model.AgentUp, false))
+		}, all("c from a (drained)\n")},
+		{"back_where_it_still_is", func() { tx.Put(host("a", model.AgentUp, false)); tx.Put(host("c", model.AgentUp, true)) }, all("a from c (drained)\n")},
+	} {
+		step.do()
+		if got := where(); got != step.want {
+			t.Fatalf("%s:\n%swant\n%s", step.name, got, step.want)
+		}
 	}
 }

@@ -19,12 +19,12 @@ type Rules func(m *model.Model, r *model.Router, outside, inside []string) *spec
 // router has it itself.
 var metadata6 = netip.MustParsePrefix("fe80::a9fe:a9fe/64")
 
-// Plan returns the planner of the routers that are placed on a host: a namespace each, with a link to
+// Plan returns the planner of the routers that are placed on a host, or leave it: a namespace each, with a link to
 // every network it is on, its routes, its rules, its router advertisements and its metadata. A router
 // that is administratively down has none.
 func Plan(rules Rules) spec.Planner {
 	return func(m *model.Model, _ spec.Observed, s *spec.Spec) error {
-		for _, at := range m.PlacementsAt(s.Host) {
+		for _, at := range append(m.PlacementsAt(s.Host), m.LeavingFrom(s.Host)...) {
 			r, ok := m.Routers.Get(at.Object)
 			if at.Service != model.ServiceRouter || !ok || !r.AdminUp {
 				continue

@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/heddle-sdn/heddle/controller/spec"
@@ -70,6 +71,31 @@ func (v View) dhcp(m *model.Model, p *model.Port) (c Condition, needed bool) {
 	_, c = v.placed(m, model.ServiceDHCP, p.Network, "qdhcp-"+string(p.Network), p.Rev)
 	c.Type = "DHCP"
 	return c, true
+}
+
+// Arrived reports whether a service works on its host: the agent has made all of it, its ports are plugged
+// there, and frames for them go there from every host that is connected.
+func (v View) Arrived(m *model.Model, p *model.Placement) bool {
+	namespace, ports := "qrouter-"+string(p.Object), m.PortsOfDevice(string(p.Object))
+	if p.Service == model.ServiceDHCP {
+		namespace, ports = "qdhcp-"+string(p.Object), slices.DeleteFunc(m.PortsOf(p.Object), func(q *model.Port) bool {
+			return q.DeviceOwner != model.OwnerDHCP || q.BindingHost != p.Host
+		})
+	}
+	if _, c := v.placed(m, p.Service, p.Object, namespace, p.Rev); !c.OK {
+		return false
+	}
+	for _, port := range ports {
+		if _, plugged := m.Plugs.Get(model.PlugKey(port.ID, p.Host)); !plugged {
+			return false
+		}
+		for _, c := range v.Port(m, port).Conditions {
+			if c.Type == "Realized" && !c.OK {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // placed is the condition that the namespace of a service holds a revision, and the host it is on.

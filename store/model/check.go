@@ -161,6 +161,7 @@ func (c *check) indexes() {
 		{"port forwardings by floating IP", c.m.forwardingsByIP, fresh.forwardingsByIP},
 		{"port forwardings by target", c.m.forwardingsByTarget, fresh.forwardingsByTarget},
 		{"placements by host", c.m.placementsByHost, fresh.placementsByHost},
+		{"placements by the host they leave", c.m.placementsByLeft, fresh.placementsByLeft},
 		{"plugs by port", c.m.plugsByPort, fresh.plugsByPort},
 		{"plugs by host", c.m.plugsByHost, fresh.plugsByHost},
 		{"ports by network and host", c.m.plugsByNetHost, fresh.plugsByNetHost},

@@ -102,21 +102,22 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 
 func TestCheckFindsIndexesThatWereNotKept(t *testing.T) {
 	for name, harm := range map[string]func(*Model){
-		"subnets by network":        func(m *Model) { m.subnetsByNetwork = Index{} },
-		"ports by network":          func(m *Model) { m.portsByNetwork = m.portsByNetwork.with("n1", "ghost") },
-		"ports by device":           func(m *Model) { m.portsByDevice = m.portsByDevice.with("d", "p1") },
-		"placements by host":        func(m *Model) { m.placementsByHost = Index{} },
-		"floating IPs by target":    func(m *Model) { m.floatingByTarget = m.floatingByTarget.with("p1", "f") },
-		"plugs by host":             func(m *Model) { m.plugsByHost = Index{} },
-		"plugs by port":             func(m *Model) { m.plugsByPort = Index{} },
-		"ports by network and host": func(m *Model) { m.plugsByNetHost = m.plugsByNetHost.with("h9/n1", "p1") },
-		"hosts by network":          func(m *Model) { m.vlansByNetwork = Index{} },
-		"networks by host":          func(m *Model) { m.networksByHost = Index{} },
-		"segments":                  func(m *Model) { m.segments = Table[string, ID]{} },
-		"tags":                      func(m *Model) { m.tags = m.tags.Without("1") },
-		"addresses":                 func(m *Model) { m.addresses = m.addresses.With("s1/10.0.0.99", "p1") },
-		"macs":                      func(m *Model) { m.macs = Table[string, ID]{} },
-		"local vlans":               func(m *Model) { m.vlanUsers = Table[string, ID]{} },
+		"subnets by network":                func(m *Model) { m.subnetsByNetwork = Index{} },
+		"ports by network":                  func(m *Model) { m.portsByNetwork = m.portsByNetwork.with("n1", "ghost") },
+		"ports by device":                   func(m *Model) { m.portsByDevice = m.portsByDevice.with("d", "p1") },
+		"placements by host":                func(m *Model) { m.placementsByHost = Index{} },
+		"placements by the host they leave": func(m *Model) { m.placementsByLeft = m.placementsByLeft.with("h9", "dhcp/n1") },
+		"floating IPs by target":            func(m *Model) { m.floatingByTarget = m.floatingByTarget.with("p1", "f") },
+		"plugs by host":                     func(m *Model) { m.plugsByHost = Index{} },
+		"plugs by port":                     func(m *Model) { m.plugsByPort = Index{} },
+		"ports by network and host":         func(m *Model) { m.plugsByNetHost = m.plugsByNetHost.with("h9/n1", "p1") },
+		"hosts by network":                  func(m *Model) { m.vlansByNetwork = Index{} },
+		"networks by host":                  func(m *Model) { m.networksByHost = Index{} },
+		"segments":                          func(m *Model) { m.segments = Table[string, ID]{} },
+		"tags":                              func(m *Model) { m.tags = m.tags.Without("1") },
+		"addresses":                         func(m *Model) { m.addresses = m.addresses.With("s1/10.0.0.99", "p1") },
+		"macs":                              func(m *Model) { m.macs = Table[string, ID]{} },
+		"local vlans":                       func(m *Model) { m.vlanUsers = Table[string, ID]{} },
 	} {
 		m := *build(sound())
 		harm(&m)

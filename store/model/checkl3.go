@@ -120,5 +120,8 @@ func (c *check) placements() {
 		if h, ok := c.m.Hosts.Get(p.Host); !ok || !h.Settings().IsGateway() {
 			c.errorf("placement %s is on %s, which is no gateway host", key, p.Host)
 		}
+		if p.Leaving == p.Host {
+			c.errorf("placement %s leaves %s for itself", key, p.Host)
+		}
 	}
 }

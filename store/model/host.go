@@ -17,7 +17,8 @@ type Host struct {
 	OpenFlow map[string]string `json:"openflow,omitempty"`
 	// Bridges ties datapath ids to bridge names for hosts without OVSDB.
 	Bridges map[string]of.DPID `json:"bridges,omitempty"`
-	// Drained keeps new routers and DHCP servers off a gateway host; what is there stays until it is moved.
+	// Drained keeps routers and DHCP servers off a gateway host; what is there moves to others, if there
+	// are any.
 	Drained bool `json:"drained,omitempty"`
 	// Agent is whether the host has a node agent that can run services.
 	Agent AgentState `json:"agent,omitempty"`

@@ -66,8 +66,24 @@ type Placement struct {
 	Service string `json:"service"` // "router" or "dhcp"
 	Object  ID     `json:"object"`  // router, or network
 	Host    string `json:"host"`
-	Rev     uint64 `json:"rev"` // store revision that put it there
+	// Leaving is the host that the service comes from and that goes on with it until Host has it; empty
+	// if there is none, or none that works.
+	Leaving string         `json:"leaving,omitempty"`
+	Cause   PlacementCause `json:"cause,omitempty"` // why it is on Host; empty for what an earlier version placed
+	Rev     uint64         `json:"rev"`             // store revision that put it there
 }
+
+// PlacementCause says why a service was put where it is, or was taken away.
+type PlacementCause string
+
+// The causes of placements.
+const (
+	CauseFirst     PlacementCause = "first_placement" // it had no place before
+	CauseAgentLost PlacementCause = "agent_lost"      // the agent of its host does not report
+	CauseDrained   PlacementCause = "drained"         // its host was drained
+	CauseNoGateway PlacementCause = "no_gateway"      // its host is no gateway host any more, or was forgotten
+	CauseRequested PlacementCause = "requested"       // somebody asked for it by the API
+)
 
 // The services that are placed.
 const (
@@ -123,6 +139,11 @@ func (m *Model) HostOfService(service string, object ID) string {
 		return p.Host
 	}
 	return ""
+}
+
+// LeavingFrom returns the placements that a host goes on with until another one has them, by key.
+func (m *Model) LeavingFrom(host string) []*Placement {
+	return resolve(m.Placements, m.placementsByLeft.Of(host))
 }
 
 // PlacedAt returns the objects that have a service placed on a host, by id.

@@ -58,9 +58,13 @@ func (p *Placement) Key() string { return PlacementKey(p.Service, p.Object) }
 func (p *Placement) put(m *Model) {
 	m.Placements = m.Placements.With(p.Key(), p)
 	m.placementsByHost = m.placementsByHost.with(p.Host, p.Key())
+	if p.Leaving != "" {
+		m.placementsByLeft = m.placementsByLeft.with(p.Leaving, p.Key())
+	}
 }
 
 func (p *Placement) drop(m *Model) {
 	m.Placements = m.Placements.Without(p.Key())
 	m.placementsByHost = m.placementsByHost.without(p.Host, p.Key())
+	m.placementsByLeft = m.placementsByLeft.without(p.Leaving, p.Key())
 }

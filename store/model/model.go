@@ -30,6 +30,7 @@ type Model struct {
 	forwardingsByIP     Index              // floating IP id → port forwarding ids
 	forwardingsByTarget Index              // port id → port forwarding ids
 	placementsByHost    Index              // host → placement keys
+	placementsByLeft    Index              // host that is left → placement keys
 	plugsByPort         Index              // port id → plug keys
 	plugsByHost         Index              // host → plug keys
 	plugsByNetHost      Index              // VLANKey → port ids plugged there
