@@ -66,6 +66,19 @@ type AgentUp struct {
 // AgentLost says that a host's node agent stopped reporting.
 type AgentLost struct{}
 
+// ServiceMoved says that a router, or the DHCP server of a network, was put on a gateway host, or was taken
+// from one. The event is of the host that it is on now, or else of the one that it was on.
+type ServiceMoved struct {
+	Service string `json:"service"`           // "router" or "dhcp"
+	Object  string `json:"object"`            // "router/<id>" or "network/<id>"
+	From    string `json:"from,omitempty"`    // host; empty: it had none
+	To      string `json:"to,omitempty"`      // host; empty: it has none
+	Cause   string `json:"cause"`             // why, as a model.PlacementCause or "not_needed"
+	Rev     uint64 `json:"rev"`               // store revision
+	Request string `json:"request,omitempty"` // the API request that caused it, if one did
+	User    string `json:"user,omitempty"`
+}
+
 // PortPlugged says that an interface of a port appeared on a host.
 type PortPlugged struct {
 	Port      string `json:"port"`
@@ -163,6 +176,9 @@ func (AgentUp) Kind() string { return "agent_up" }
 
 // Kind names the type.
 func (AgentLost) Kind() string { return "agent_lost" }
+
+// Kind names the type.
+func (ServiceMoved) Kind() string { return "service_moved" }
 
 // Kind names the type.
 func (PortPlugged) Kind() string { return "port_plugged" }

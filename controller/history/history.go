@@ -3,6 +3,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/heddle-sdn/heddle/controller/event"
@@ -58,7 +59,8 @@ func Follow(ctx context.Context, s Store, rev uint64, log Log) {
 }
 
 // objects are the kinds that users know; the others follow from them.
-var objects = map[string]bool{"network": true, "subnet": true, "port": true, "host": true}
+var objects = map[string]bool{"network": true, "subnet": true, "port": true, "host": true,
+	"router": true, "floatingip": true, "portforwarding": true}
 
 // tell appends the events of one change. m is a model in which it has happened.
 func tell(c store.Change, m *model.Model, log Log) {
@@ -74,6 +76,11 @@ func tell(c store.Change, m *model.Model, log Log) {
 	if len(changed.Put)+len(changed.Deleted) > 0 {
 		log.Append("", changed)
 	}
+	for _, e := range c.Edits {
+		if moved, host, ok := placed(c, e, m); ok {
+			log.Append(host, moved)
+		}
+	}
 	vlans := vlansIn(c)
 	for _, e := range c.Edits {
 		before, _ := e.Before.(*model.Plug)
@@ -86,6 +93,34 @@ func tell(c store.Change, m *model.Model, log Log) {
 		}
 	}
 }
+
+// placed is the event of a service that got another host, or of one that has none any more, and the host that
+// it is of.
+func placed(c store.Change, e store.Edit, m *model.Model) (moved event.ServiceMoved, host string, ok bool) {
+	before, _ := e.Before.(*model.Placement)
+	after, _ := e.After.(*model.Placement)
+	if before == nil && after == nil || before != nil && after != nil && before.Host == after.Host {
+		return moved, "", false
+	}
+	moved = event.ServiceMoved{Rev: c.Rev, Request: c.Cause.Request, User: c.Cause.User}
+	p := after
+	if before != nil {
+		moved.From, p = before.Host, before
+	}
+	if after != nil {
+		moved.To, moved.Cause = after.Host, string(after.Cause)
+	} else if moved.Cause = notNeeded; m.NeedsPlace(p.Service, p.Object) {
+		moved.Cause = string(model.CauseNoGateway)
+	}
+	moved.Service, moved.Object = p.Service, "network/"+string(p.Object)
+	if p.Service == model.ServiceRouter {
+		moved.Object = "router/" + string(p.Object)
+	}
+	return moved, cmp.Or(moved.To, moved.From), true
+}
+
+// notNeeded is why a service was taken away that nothing needs any more.
+const notNeeded = "not_needed"
 
 func name(r model.Resource) string { return r.Kind() + "/" + r.Key() }
 

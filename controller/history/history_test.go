@@ -104,6 +104,40 @@ func TestChangesAreTold(t *testing.T) {
 			[]func(*store.Tx){func(tx *store.Tx) { tx.Put(vlan); tx.Put(&model.Sequence{Name: "tag", Last: 2}) }},
 			nil,
 		},
+		"services_that_are_placed_moved_and_taken_away": {
+			[]func(*store.Tx){
+				func(tx *store.Tx) {
+					tx.Put(&model.Placement{Service: "router", Object: "r1", Host: "h1", Cause: model.CauseFirst})
+				},
+				func(tx *store.Tx) {
+					tx.Put(&model.Placement{Service: "router", Object: "r1", Host: "h2", Leaving: "h1", Cause: model.CauseDrained})
+				},
+				func(tx *store.Tx) {
+					tx.Put(&model.Placement{Service: "router", Object: "r1", Host: "h2", Cause: model.CauseDrained})
+				},
+				func(tx *store.Tx) { tx.Delete(&model.Placement{Service: "router", Object: "r1"}) },
+			},
+			[]string{
+				`service_moved h1 {"service":"router","object":"router/r1","to":"h1","cause":"first_placement","rev":1,"request":"req-1","user":"ann"}`,
+				`service_moved h2 {"service":"router","object":"router/r1","from":"h1","to":"h2","cause":"drained","rev":2,"request":"req-1","user":"ann"}`,
+				`service_moved h2 {"service":"router","object":"router/r1","from":"h2","cause":"not_needed","rev":4,"request":"req-1","user":"ann"}`,
+			},
+		},
+		"a_service_that_no_host_can_run": {
+			[]func(*store.Tx){
+				func(tx *store.Tx) {
+					tx.Put(network)
+					tx.Put(&model.Subnet{Meta: model.Meta{ID: "s1"}, Network: "n1", IPVersion: 4, EnableDHCP: true})
+					tx.Put(&model.Placement{Service: "dhcp", Object: "n1", Host: "h1", Cause: model.CauseAgentLost})
+				},
+				func(tx *store.Tx) { tx.Delete(&model.Placement{Service: "dhcp", Object: "n1"}) },
+			},
+			[]string{
+				`changed  {"rev":1,"request":"req-1","user":"ann","put":["network/n1","subnet/s1"]}`,
+				`service_moved h1 {"service":"dhcp","object":"network/n1","to":"h1","cause":"agent_lost","rev":1,"request":"req-1","user":"ann"}`,
+				`service_moved h1 {"service":"dhcp","object":"network/n1","from":"h1","cause":"no_gateway","rev":2,"request":"req-1","user":"ann"}`,
+			},
+		},
 		"plugged_with_a_new_vlan": {
 			[]func(*store.Tx){func(tx *store.Tx) { tx.Put(plug("p1", "h1", "tap1")); tx.Put(vlan) }},
 			[]string{`port_plugged h1 {"port":"p1","interface":"tap1","vlan":7}`},
