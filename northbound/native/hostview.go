@@ -32,6 +32,21 @@ type hostView struct {
 type hostCounts struct {
 	Networks int `json:"networks"`
 	Ports    int `json:"ports"`
+	Routers  int `json:"routers"` // that the host runs, also while they move away
+	DHCP     int `json:"dhcp"`    // likewise: networks
+}
+
+// countHost counts what a host has.
+func countHost(m *model.Model, name string) hostCounts {
+	c := hostCounts{Networks: len(m.NetworksAt(name)), Ports: len(m.PlugsAt(name))}
+	for _, p := range append(m.PlacementsAt(name), m.LeavingFrom(name)...) {
+		if p.Service == model.ServiceRouter {
+			c.Routers++
+		} else {
+			c.DHCP++
+		}
+	}
+	return c
 }
 
 // wholeHostView is a host by itself.
@@ -117,7 +132,7 @@ func (v hostsView) host(h *model.Host) hostView {
 		Bridges:   bridgeIDs(h.Bridges),
 		Targets:   make(map[string]targetView, len(state.Targets)),
 		Problems:  v.problems(h),
-		Counts:    hostCounts{len(v.m.NetworksAt(h.Name)), len(v.m.PlugsAt(h.Name))},
+		Counts:    countHost(v.m, h.Name),
 	}
 	for name, t := range state.Targets {
 		out.Targets[name] = targetView{t.Connected, t.Rev, t.At, t.Err}
@@ -185,6 +200,11 @@ func (v hostsView) faults(h *model.Host) []problem {
 	}
 	for _, p := range v.said(h.Name) {
 		add("BadSetting", "the host says %s", p)
+	}
+	if stay := v.m.PlacementsAt(h.Name); h.Drained && len(stay) > 0 {
+		c := countHost(v.m, h.Name)
+		add("NoOtherGatewayHost", "the host is drained and keeps what it runs (routers: %d, networks with DHCP: %d): no other gateway host has an agent that reports and is not drained",
+			c.Routers, c.DHCP)
 	}
 	is := h.Settings()
 	switch {
