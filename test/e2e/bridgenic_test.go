@@ -101,18 +101,8 @@ func (u *uplink) session(happens func()) {
 		}
 		typed <- err
 	}()
-	type pings struct {
-		to   netip.Addr
-		text string
-		err  error
-	}
-	pinged := make(chan pings, 2)
-	for _, to := range []netip.Addr{nicAddress, nicAddress6} {
-		go func() {
-			out, err := u.lab.Internet(ctx, "bash", "-c", fmt.Sprintf(`ping -q -i 0.01 %s & until [ -e %s ]; do sleep 0.05; done; kill -INT $!; wait $!`, to, stop)).CombinedOutput()
-			pinged <- pings{to, string(out), err}
-		}()
-	}
+	ping4 := ping(t, "to the host", u.lab.Internet, nicAddress)
+	ping6 := ping(t, "to the host by IPv6", u.lab.Internet, nicAddress6)
 	eventually(t, 10*time.Second, "lines are typed", func() error {
 		if l.lines.Load() < 5 {
 			return errors.New("none came")
@@ -130,21 +120,8 @@ func (u *uplink) session(happens func()) {
 	})
 	ok(t, os.WriteFile(stop, nil, 0o600))
 	ok(t, <-typed)
-	for range 2 {
-		p := <-pinged
-		m := regexp.MustCompile(`(\d+) packets transmitted, (\d+) received`).FindStringSubmatch(p.text)
-		if m == nil {
-			t.Errorf("ping %s: %v: %s", p.to, p.err, p.text)
-			continue
-		}
-		sent, _ := strconv.Atoi(m[1])
-		got, _ := strconv.Atoi(m[2])
-		t.Logf("%d of %d pings to %s, one in 10 ms, were lost", sent-got, sent, p.to)
-		// The last one may be under way.
-		if sent < 100 || sent-got > 10 {
-			t.Errorf("%d of %d pings to %s were lost", sent-got, sent, p.to)
-		}
-	}
+	ping4.end(t, 10)
+	ping6.end(t, 10)
 	t.Logf("the longest wait for a line of the TCP session was %v", time.Duration(l.gap.Load()).Round(time.Millisecond))
 }
 
