@@ -54,10 +54,13 @@ type Config struct {
 	// Plug does to a model what Facts.Plugged does to the store: for trying a change out.
 	Plug     func(tx *store.Tx, host string, ifaces map[model.ID]string) error
 	Planners []spec.Planner
-	Events   *event.Log
-	MACs     *maclearn.View
-	Metrics  Metrics
-	Log      *logrus.Entry
+	// Trial plan what Planners do, for plans that nobody carries out: they remember nothing, so that a
+	// plan of the past does not push out what is remembered of now.
+	Trial   []spec.Planner
+	Events  *event.Log
+	MACs    *maclearn.View
+	Metrics Metrics
+	Log     *logrus.Entry
 	// Generation is the role generation of this process; a switch that knows a newer one refuses us.
 	Generation uint64
 	// OpenFlowPort is the TCP port at which bridges reach Heddle; hosts with OVSDB are told to dial it

@@ -126,6 +126,7 @@ func newServer(ctx context.Context, c serverConfig, log *logrus.Entry, openFlowP
 	}
 	s.control = controller.New(controller.Config{
 		Store: s.store, Facts: l2.Facts{Ops: s.ops, Store: s.store}, Plug: s.ops.Plug, Planners: []spec.Planner{l2.NewPlanner(), dhcp.NewPlanner(dhcp.Planner{}), router.Plan(nat.Rules)},
+		Trial:  []spec.Planner{l2.Plan, dhcp.Plan, router.Plan(nat.Rules)},
 		Events: s.events, MACs: s.macs, Metrics: s.metrics, Log: log.WithField("component", "controller"), Generation: generation,
 		OpenFlowPort: openFlowPort, OpenFlowTLS: c.tls("openflow"), Resync: c.Resync,
 	})
