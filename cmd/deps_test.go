@@ -22,7 +22,7 @@ var everything = []string{"controller", "apps", "northbound", "store", "cmd", "i
 
 var rules = []rule{
 	{of: []string{"controller/of", "controller/wire", "controller/reconcile", "controller/pipeline", "controller/interp", "controller/spec", "controller/status",
-		"controller/difference", "controller/nft", "controller/kernel", "controller/ovsdb/row", "store/model", "apps/provenance"},
+		"controller/difference", "controller/nft", "controller/kernel", "controller/view", "apps/explain", "controller/ovsdb/row", "store/model", "apps/provenance"},
 		banned: []string{"os", "net", "github.com/sirupsen/logrus"}, direct: true,
 		why: "they are pure: values in, values out, and quick to test"},
 	{of: everything, except: []string{"controller/ofconn"}, banned: []string{"github.com/netrack/openflow", "github.com/netrack/openflow/"}, direct: true,

@@ -75,7 +75,7 @@ const (
 // Step is one thing that happened to a packet.
 type Step struct {
 	Kind   Kind
-	Text   string   // as its tool prints it
+	Text   string   // as its tool prints it; of Track, in words
 	Hit    *nft.Hit // of Rule
 	Route  *Route   // of Look
 	Packet Packet   // after it

@@ -137,7 +137,7 @@ func (w *walk) translateDst() {
 	}
 	if w.p.Dst != to.dst || w.p.DstPort != to.dstPort {
 		w.p.Dst, w.p.DstPort = to.dst, to.dstPort
-		w.step(Step{Kind: Track, Text: fmt.Sprintf("of a tracked connection: to %s", address(to.dst, to.dstPort))}, w.p)
+		w.step(Step{Kind: Track, Text: fmt.Sprintf("its destination becomes %s", address(to.dst, to.dstPort))}, w.p)
 	}
 }
 
@@ -151,7 +151,7 @@ func (w *walk) translateSrc() {
 	}
 	if w.p.Src != to.src || w.p.SrcPort != to.srcPort {
 		w.p.Src, w.p.SrcPort = to.src, to.srcPort
-		w.step(Step{Kind: Track, Text: fmt.Sprintf("of a tracked connection: from %s", address(to.src, to.srcPort))}, w.p)
+		w.step(Step{Kind: Track, Text: fmt.Sprintf("its source becomes %s", address(to.src, to.srcPort))}, w.p)
 	}
 }
 
