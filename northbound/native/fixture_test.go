@@ -112,6 +112,11 @@ func (f *fabric) Problems(host string) []string {
 	return nil
 }
 
+// Inspect knows nothing: explanations are tested in a cloud of their own.
+func (f *fabric) Inspect(context.Context, *model.Model, string, bool) (*view.HostState, error) {
+	return nil, errBroken
+}
+
 func (f *fabric) Planned(host string) *spec.Spec { return f.plans[host] }
 
 // FlowsOf gives the flows of the fixture that have the cookie, as if br-tun of h1 had them, and says that

@@ -53,9 +53,16 @@ type Fabric interface {
 	Problems(host string) []string
 	// Planned returns what a host should be by its newest plan, nil while nothing is known of it.
 	Planned(host string) *spec.Spec
+	// Inspect returns what a host should be by a model and, if actual is set, what its bridges hold.
+	Inspect(ctx context.Context, m *model.Model, host string, actual bool) (*view.HostState, error)
 	// FlowsOf reads the flows with a cookie from the connected bridges that should have some, and compares
 	// them with what is wanted.
 	FlowsOf(ctx context.Context, cookie of.Cookie) []view.BridgeFlows
+}
+
+// Past remembers models; [store.Store] does. Its errors may be [store.ErrForgotten] and [store.ErrFuture].
+type Past interface {
+	At(rev uint64) (*model.Model, error)
 }
 
 // MACs is the view of learned addresses; [maclearn.View] is one.
@@ -78,6 +85,7 @@ type Counters interface {
 // Config is what the API is made of. The fields of the first group are needed.
 type Config struct {
 	Store    Store
+	Past     Past
 	Hosts    Hosts
 	Fabric   Fabric
 	MACs     MACs
@@ -161,6 +169,7 @@ func (s *server) routes() {
 	s.route("/v1/leases", methods{"GET": s.listLeases})
 	s.route("/v1/objects/{kind}", methods{"GET": s.listObjects})
 	s.route("/v1/objects/{kind}/{id}", methods{"GET": s.showObject})
+	s.route("/v1/explain", methods{"GET": s.explainPacket})
 	s.route("/v1/switches", methods{"GET": s.admin(s.listSwitches)})
 	s.route("/v1/switches/{dpid}", methods{"GET": s.admin(s.showSwitch)})
 	s.route("/v1/switches/{dpid}/flows", methods{"GET": s.admin(s.listFlows)})
