@@ -43,6 +43,8 @@ var rules = []rule{
 		why: "features are given to the controller, they do not call it"},
 	{of: []string{"controller"}, banned: []string{module + "apps/l2", module + "northbound/"}, direct: true,
 		why: "the controller knows switches and loops, and no feature"},
+	{of: []string{"internal/cli"}, banned: []string{module + "controller/", module + "store/", module + "apps/", module + "northbound/"}, direct: true,
+		why: "the command line knows what the REST API tells everybody, and no more"},
 	{of: []string{"lab"}, banned: []string{module + "controller", module + "northbound/", module + "apps/", module + "store"},
 		why: "the lab knows nothing of the controller but its address"},
 	{of: everything, banned: []string{module + "cmd/"}, direct: true, why: "commands are the top"},

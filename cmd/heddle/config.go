@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/heddle-sdn/heddle/apps/l2"
+	"github.com/heddle-sdn/heddle/internal/cli"
 	"github.com/heddle-sdn/heddle/store/model"
 )
 
@@ -177,7 +178,7 @@ func checkEnv(environ []string) error {
 	serverFlags(flags)
 	for _, e := range environ {
 		name, value, _ := strings.Cut(e, "=")
-		if !strings.HasPrefix(name, envPrefix) {
+		if !strings.HasPrefix(name, envPrefix) || slices.Contains(cli.Variables(), name) {
 			continue
 		}
 		f := flags.Lookup(settingOf(name))

@@ -117,3 +117,13 @@ func TestNetworkSettingsAreRead(t *testing.T) {
 		}
 	}
 }
+
+// The variables of the commands that ask a server are no settings of one, and no mistake either.
+func TestVariablesOfTheCommandLineAreNoSettings(t *testing.T) {
+	if err := checkEnv([]string{"HEDDLE_SERVER=http://127.0.0.1:9696", "HEDDLE_TOKEN=x", "HEDDLE_PROJECT=p"}); err != nil {
+		t.Error(err)
+	}
+	if err := checkEnv([]string{"HEDDLE_SERVERS=x"}); err == nil {
+		t.Error("a variable that does not exist is accepted")
+	}
+}

@@ -47,7 +47,7 @@ address. Virtual machines are plugged into them the way Nova and libvirt do. Nee
 	})
 	cmd.AddCommand(newLabUpCommand(f), newLabStatusCommand(f), newLabExecCommand(f), newLabVMCommand(f),
 		newLabPowerCommand(f), newLabDownCommand(f))
-	return group(cmd)
+	return cmd
 }
 
 func newLabUpCommand(f *labFlags) *cobra.Command {

@@ -14,7 +14,7 @@ import (
 func newLabVMCommand(f *labFlags) *cobra.Command {
 	cmd := &cobra.Command{Use: "vm", Short: "Plug virtual machines into the hosts of a lab, and run commands in them"}
 	cmd.AddCommand(newLabVMAddCommand(f), newLabVMDelCommand(f), newLabVMMoveCommand(f), newLabVMExecCommand(f))
-	return group(cmd)
+	return cmd
 }
 
 func newLabVMAddCommand(f *labFlags) *cobra.Command {

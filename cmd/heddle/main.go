@@ -4,25 +4,26 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/heddle-sdn/heddle/internal/cli"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal asks to end in good order. A second one has its usual effect: it ends the process.
 	context.AfterFunc(ctx, stop)
-	err := newRootCommand().ExecuteContext(ctx)
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "heddle: %v\n", err)
-		os.Exit(1)
+	code, says := cli.ExitCode(newRootCommand().ExecuteContext(ctx))
+	if says != "" {
+		fmt.Fprintf(os.Stderr, "heddle: %s\n", says)
 	}
+	os.Exit(code)
 }
 
 func newRootCommand() *cobra.Command {
@@ -34,26 +35,11 @@ func newRootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		Version:       version().Version,
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fmt.Errorf("%w: %s --help lists the flags", err, cmd.CommandPath())
-	})
-	root.AddCommand(newServerCommand(), newRestoreCommand(), newAgentCommand(), newLabCommand(), newVersionCommand())
-	return root
-}
-
-// group makes a command that only holds others refuse what is none of them; cobra would print its help
-// and call that a success.
-func group(cmd *cobra.Command) *cobra.Command {
-	cmd.SuggestionsMinimumDistance = 2 // what cobra takes for the root
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return cmd.Help()
-		}
-		err := fmt.Sprintf("unknown command %q for %q", args[0], cmd.CommandPath())
-		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-			err += "\n\nDid you mean this?\n\t" + strings.Join(near, "\n\t")
-		}
-		return errors.New(err)
+	root.AddGroup(&cobra.Group{ID: "run", Title: "Run Heddle:"})
+	for _, c := range []*cobra.Command{newServerCommand(), newAgentCommand(), newRestoreCommand(), newLabCommand()} {
+		c.GroupID = "run"
+		root.AddCommand(c)
 	}
-	return cmd
+	root.AddCommand(newVersionCommand())
+	return cli.NewRoot(root, &cli.Program{Version: version().Version, Environ: os.Getenv, Now: time.Now})
 }

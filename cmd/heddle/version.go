@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/heddle-sdn/heddle/internal/cli"
 	"github.com/heddle-sdn/heddle/northbound/metrics"
 )
 
@@ -45,7 +46,7 @@ func newVersionCommand() *cobra.Command {
 				_, err := fmt.Fprintln(cmd.OutOrStdout(), strings.Join(slices.DeleteFunc(line, func(s string) bool { return s == "" }), " "))
 				return err
 			}
-			return fmt.Errorf("-o %q: only json is known", output)
+			return cli.Usage(fmt.Errorf("-o %q: only json is known", output))
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "", "json for programs")
