@@ -19,13 +19,15 @@ const (
 // maxLeases bounds the leases of one dnsmasq, whatever the size of its subnets.
 const maxLeases = 1 << 24
 
-// The files of a service: those that are planned, and those that dnsmasq writes.
+// The files of a service: those that are planned, those that dnsmasq writes, and the one that is the same
+// for all services and stands beside their directories.
 const (
 	fileHost   = "host"       // who gets which address
 	fileNames  = "addn_hosts" // names for DNS
 	fileOpts   = "opts"       // options by tag
 	fileLeases = "leases"
 	fileLog    = "log"
+	fileMACs   = "../mac-tags.conf"
 )
 
 // args is dnsmasq's command line. In it is what dnsmasq does not read again on SIGHUP.
@@ -58,7 +60,7 @@ func (v *view) args(link string) []string {
 		// Also to clients that do not ask for it, and would drop large frames in silence.
 		args = append(args, fmt.Sprintf("--dhcp-option-force=option:mtu,%d", v.network.MTU))
 	}
-	return append(args, fmt.Sprintf("--dhcp-lease-max=%d", leases), "--conf-file=/dev/null", "--domain="+v.domain)
+	return append(args, fmt.Sprintf("--dhcp-lease-max=%d", leases), "--conf-file="+child.Dir+"/"+fileMACs, "--domain="+v.domain)
 }
 
 // dhcpRange says how dnsmasq serves a subnet; "" if not at all.
@@ -105,4 +107,5 @@ func size(p netip.Prefix) int {
 
 func subnetTag(s *model.Subnet) string { return "subnet-" + string(s.ID) }
 
-func portTag(p *model.Port) string { return "port-" + string(p.ID) }
+// ofSubnet is the condition of an option that all clients on a subnet get.
+func ofSubnet(s *model.Subnet) string { return "tag:" + subnetTag(s) }

@@ -1,13 +1,13 @@
 // Package dhcp gives networks their DHCP service: one dnsmasq a network, in the namespace
 // "qdhcp-<network id>" of the gateway host that the network is placed on.
 //
-// [Planner] writes dnsmasq's files and command line, after Neutron's. Everything that changes with ports
-// is in files, which dnsmasq reads again on SIGHUP. Only a change of the network itself (its subnets, its
-// MTU, its domain, whether a router advertises it) changes the command line and restarts the process.
-// [Servers] keeps the processes.
+// [Planner] writes dnsmasq's files and command line, after Neutron's. Everything that changes with ports,
+// their extra options included, is in files, which dnsmasq reads again on SIGHUP. Only a change of the
+// network itself (its subnets, its MTU, its domain, whether a router advertises it) changes the command
+// line and restarts the process. [Servers] keeps the processes.
 //
-// There is one exception: dnsmasq before 2.91 crashes on SIGHUP after it answered a host that has extra
-// options, so there Servers restarts it instead on networks with such ports. Leases outlast that.
+// Unlike Neutron's, an entry of a host sets no tag for the options of its port: dnsmasq before 2.91 would
+// crash on SIGHUP. They are told by the octets of the MAC address instead.
 //
 // An address is given only to the MAC address of its port: the ranges are static. A lease that outlives
 // its port is released by Servers, for dnsmasq would keep the address from its next user.

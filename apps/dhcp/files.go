@@ -45,12 +45,8 @@ func (v *view) lines() map[string][]fileLine {
 			}
 			name := hostname(p, f.IP)
 			names = append(names, fileLine{fmt.Sprintf("%s\t%s.%s. %s", f.IP, name, v.domain, name), p, f.IP})
-			if line := v.hostLine(p, v.subnets[i], f.IP, name); line != "" {
-				l := fileLine{text: line, of: p}
-				if stateful(v.subnets[i]) {
-					l.ip = f.IP
-				}
-				hosts = append(hosts, l)
+			if stateful(v.subnets[i]) {
+				hosts = append(hosts, fileLine{v.hostLine(p, f.IP, name), p, f.IP})
 			}
 		}
 	}
@@ -59,24 +55,14 @@ func (v *view) lines() map[string][]fileLine {
 
 // hostLine is an entry of dnsmasq's dhcp-hostsfile: who gets what. Entries of IPv6 carry a tag that only
 // DHCPv6 requests have, so that they never answer for the IPv4 entry of the same MAC address.
-func (v *view) hostLine(p *model.Port, s *model.Subnet, ip netip.Addr, name string) string {
+func (v *view) hostLine(p *model.Port, ip netip.Addr, name string) string {
 	f := []string{p.MAC.String()}
-	if s.IPVersion == 6 {
+	if ip.Is6() {
 		f = append(f, "tag:dhcpv6")
+	} else if id := clientIDOf(p); id != "" {
+		f = append(f, "id:"+id)
 	}
-	options := extraOptions(p, s.IPVersion)
-	if stateful(s) {
-		if id := clientIDOf(p); id != "" && s.IPVersion == 4 {
-			f = append(f, "id:"+id)
-		}
-		f = append(f, name+"."+v.domain+".", literal(ip))
-	} else if !stateless(s) || len(options) == 0 {
-		return ""
-	}
-	if len(options) > 0 {
-		f = append(f, "set:"+portTag(p))
-	}
-	return strings.Join(f, ",")
+	return strings.Join(append(f, name+"."+v.domain+".", literal(ip)), ",")
 }
 
 // hostname is the first label of an address's name: the port's, or one made of the address.
@@ -106,7 +92,7 @@ func (v *view) options() []fileLine {
 		for _, version := range []int{4, 6} {
 			for _, o := range extraOptions(p, version) {
 				if has(p, version) {
-					lines = append(lines, fileLine{text: option(version, portTag(p), o.Name, literals(o.Value)), of: p})
+					lines = append(lines, fileLine{text: option(version, ofMAC(p.MAC), o.Name, literals(o.Value)), of: p})
 				}
 			}
 		}
@@ -145,17 +131,17 @@ func (v *view) options4(s *model.Subnet) []string {
 			routes = append(routes, "0.0.0.0/0,"+gateway.String())
 		}
 		all := strings.Join(routes, ",")
-		lines = append(lines, option(4, subnetTag(s), "classless-static-route", all), option(4, subnetTag(s), "249", all))
+		lines = append(lines, option(4, ofSubnet(s), "classless-static-route", all), option(4, ofSubnet(s), "249", all))
 	}
 	if !gateway.IsValid() {
-		return append(lines, option(4, subnetTag(s), "router")) // or dnsmasq would name itself
+		return append(lines, option(4, ofSubnet(s), "router")) // or dnsmasq would name itself
 	}
-	return append(lines, option(4, subnetTag(s), "router", gateway.String()))
+	return append(lines, option(4, ofSubnet(s), "router", gateway.String()))
 }
 
 // options6 are the options of an IPv6 subnet; routes come by router advertisements.
 func (v *view) options6(s *model.Subnet) []string {
-	return append(v.nameServers(s), option(6, subnetTag(s), "domain-search", v.domain))
+	return append(v.nameServers(s), option(6, ofSubnet(s), "domain-search", v.domain))
 }
 
 // nameServers tells hosts whom to ask. Without any, dnsmasq names itself; the unspecified address means
@@ -170,7 +156,7 @@ func (v *view) nameServers(s *model.Subnet) []string {
 	if len(s.DNS) == 0 {
 		return nil
 	}
-	return []string{option(s.IPVersion, subnetTag(s), "dns-server", servers...)}
+	return []string{option(s.IPVersion, ofSubnet(s), "dns-server", servers...)}
 }
 
 // extraOptions are a port's own options for an IP version that can be written down.
@@ -205,10 +191,10 @@ func has(p *model.Port, version int) bool {
 	return slices.ContainsFunc(p.FixedIPs, func(f model.FixedIP) bool { return f.IP.Is4() == (version == 4) })
 }
 
-// option is a line of the dhcp-optsfile. A name may bring a condition, as in "tag:ipxe,bootfile-name", or
-// be a number.
-func option(version int, tag, name string, values ...string) string {
-	f := []string{"tag:" + tag}
+// option is a line of the dhcp-optsfile for requests with certain tags. A name may bring a further
+// condition, as in "tag:ipxe,bootfile-name", or be a number.
+func option(version int, condition, name string, values ...string) string {
+	f := []string{condition}
 	if strings.HasPrefix(name, "tag:") {
 		if i := strings.LastIndexByte(name, ','); i > 0 {
 			f = append(f, name[:i])

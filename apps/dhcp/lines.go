@@ -92,6 +92,6 @@ var argumentSays = map[string]string{
 	"--ra-param":          "how often advertisements are sent, and that they name no default router",
 	"--dhcp-option-force": "the network's MTU, to clients that do not ask for it too",
 	"--dhcp-lease-max":    "as many leases as the subnets have addresses",
-	"--conf-file":         "no configuration beside this command line",
+	"--conf-file":         "tags each request with its MAC address, for the options of ports; no other configuration",
 	"--domain":            "domain of the hosts' names",
 }

@@ -7,10 +7,8 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/sirupsen/logrus"
 
@@ -43,16 +41,8 @@ type Servers struct {
 
 // NewServers returns the servers whose files are in a directory. It starts and stops nothing.
 func NewServers(cfg ServersConfig) (*Servers, error) {
-	config := child.Config{Program: "dnsmasq", Dir: cfg.Dir, Netns: cfg.Netns, Own: []string{fileLeases, fileLog},
-		Log: fileLog, Told: "read " + child.Dir + "/" + fileOpts, Died: cfg.Died, Logger: cfg.Logger} // the options are read last
-	version, err := exec.Command("dnsmasq", "--version").Output()
-	if err != nil {
-		return nil, fmt.Errorf("version of dnsmasq: %w", err)
-	}
-	if crashes(string(version)) {
-		config.Restart = func(have child.Child) bool { return strings.Contains(have.Files[fileHost], ",set:") }
-	}
-	set, err := child.New(config)
+	set, err := child.New(child.Config{Program: "dnsmasq", Dir: cfg.Dir, Netns: cfg.Netns, Own: []string{fileLeases, fileLog},
+		Log: fileLog, Told: "read " + child.Dir + "/" + fileOpts, Died: cfg.Died, Logger: cfg.Logger}) // the options are read last
 	if err != nil {
 		return nil, err
 	}
@@ -64,16 +54,6 @@ func NewServers(cfg ServersConfig) (*Servers, error) {
 		s.user = []string{"--user=root"}
 	}
 	return s, nil
-}
-
-// crashes reports whether a dnsmasq may crash when it reads its files again after it gave a lease to a
-// host whose entry sets a tag: up to 2.90, it frees the tags of the request along with the entry's.
-func crashes(version string) bool {
-	var major, minor int
-	if _, err := fmt.Sscanf(version, "Dnsmasq version %d.%d", &major, &minor); err != nil {
-		return true // a restart is the safer guess
-	}
-	return major < 2 || major == 2 && minor < 91
 }
 
 // Close stops watching. The servers go on.
@@ -118,6 +98,11 @@ func (s *Servers) Actual(ctx context.Context) (map[string]Server, error) {
 // then. It does all that can be done; its error joins a [child.Error] for each server that is not as
 // wanted.
 func (s *Servers) Apply(ctx context.Context, c reconcile.Change[string, Server]) error {
+	if len(c.Add)+len(c.Update) > 0 {
+		if err := writeMACTags(s.set.Path("", "")); err != nil {
+			return err
+		}
+	}
 	before := map[string]string{}
 	for name := range c.Update {
 		hosts, err := os.ReadFile(s.set.Path(name, fileHost))

@@ -96,6 +96,33 @@ func TestStatefulIPv6(t *testing.T) {
 	}
 }
 
+func TestExtraOptionsOfIPv6(t *testing.T) {
+	for mode, how := range map[string]struct {
+		ip   string
+		args []string
+	}{
+		"dhcpv6-stateful":  {ip: "fd00:1::5"},
+		"dhcpv6-stateless": {ip: "fd00:1::f816:3eff:fe00:1", args: []string{"-S"}},
+	} {
+		t.Run(mode, func(t *testing.T) {
+			h := newHost(t)
+			nstest.Need(t, "dhclient")
+			s := newSite().subnet("s6", "fd00:1::/64", "fd00:1::1", modes(mode, mode), servers("fd00::53")).dhcpPort("s6 fd00:1::2")
+			h.plug(plan(t, s.m, "gw1").Namespaces)
+			h.must(plan(t, s.m, "gw1").Namespaces)
+			pid := h.pid(net1)
+			for _, server := range []string{"fd00::54", "fd00::55"} {
+				s.port("p1", "", 1, []string{"s6 " + how.ip}, extra(6, "dns-server", server))
+				h.must(plan(t, s.m, "gw1").Namespaces)
+				h.expect(h.lease6(net1, "fa:16:3e:00:00:01", how.args...), "new_dhcp6_name_servers", server)
+			}
+			if h.pid(net1) != pid {
+				t.Error("dnsmasq was restarted, or crashed")
+			}
+		})
+	}
+}
+
 func TestIPv6WithoutRouter(t *testing.T) {
 	for mode, wants := range map[string][]string{"slaac": nil, "dhcpv6-stateless": {"new_dhcp6_name_servers", "fd00::53"}} {
 		t.Run(mode, func(t *testing.T) {

@@ -69,9 +69,6 @@ type Config struct {
 	// A change is done then; a daemon that does not say so in time is
 	// restarted. Empty: it is not waited for.
 	Told string
-	// Restart reports whether a daemon would not survive being told of changed files, so that it has to
-	// be restarted. It may be nil.
-	Restart func(have Child) bool
 	// Died is told of a daemon that ended though nobody asked it to, from a goroutine of the set. It may
 	// be nil, and must not call the set.
 	Died   func(name string, pid int)
@@ -237,7 +234,7 @@ func (s *Set) keep(ctx context.Context, name string, want Child, procs []process
 	if want.Equal(have) {
 		return nil
 	}
-	if have.Fault == "" && slices.Equal(want.Args, have.Args) && (s.cfg.Restart == nil || !s.cfg.Restart(have)) {
+	if have.Fault == "" && slices.Equal(want.Args, have.Args) {
 		if err := s.write(name, want.Files); err != nil {
 			return err
 		}

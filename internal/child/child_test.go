@@ -55,7 +55,7 @@ func newWorld(t *testing.T) *world {
 	if err := os.WriteFile(w.prog, []byte(daemon), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	w.open(nil)
+	w.open()
 	nstest.Namespace(t, "ns1")
 	t.Cleanup(func() {
 		if _, err := w.pass(nil); err != nil {
@@ -66,11 +66,11 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func (w *world) open(restart func(child.Child) bool, told ...string) {
+func (w *world) open(told ...string) {
 	w.t.Helper()
 	l := logrus.New()
 	l.SetOutput(io.Discard)
-	set, err := child.New(child.Config{Program: "sh", Dir: w.dir, Own: []string{"heard", "log"}, Log: "log", Restart: restart, Told: strings.Join(told, ""),
+	set, err := child.New(child.Config{Program: "sh", Dir: w.dir, Own: []string{"heard", "log"}, Log: "log", Told: strings.Join(told, ""),
 		Died: func(name string, _ int) { w.died <- name }, Logger: logrus.NewEntry(l)})
 	if err != nil {
 		w.t.Fatal(err)
@@ -239,26 +239,10 @@ func TestErrorsTellWhatTheDaemonSaid(t *testing.T) {
 	}
 }
 
-func TestRestartInPlaceOfASignal(t *testing.T) {
-	w := newWorld(t)
-	w.set.Close()
-	w.open(func(have child.Child) bool { return have.Files["a"] == "fragile" })
-	w.must(w.want("run", "a", "sturdy"))
-	pid := w.pid()
-	w.must(w.want("run", "a", "fragile"))
-	if w.pid() != pid {
-		t.Error("restarted for what it will be")
-	}
-	w.must(w.want("run", "a", "sturdy"))
-	if w.pid() == pid {
-		t.Error("not restarted for what it is")
-	}
-}
-
 func TestDaemonThatDoesNotSayThatItReadItsFilesIsRestarted(t *testing.T) {
 	w := newWorld(t)
 	w.set.Close()
-	w.open(nil, "read "+child.Dir+"/all")
+	w.open("read " + child.Dir + "/all")
 	w.must(w.want("run", "a", "1"))
 	pid := w.pid()
 	w.must(w.want("run", "a", "2"))
@@ -356,7 +340,7 @@ func TestCloseStopsGoroutinesAndNotDaemons(t *testing.T) {
 	if err := syscall.Kill(pid, 0); err != nil {
 		t.Errorf("the daemon ended: %v", err)
 	}
-	w.open(nil)
+	w.open()
 	if c := w.must(w.want("run")); !c.Empty() {
 		t.Errorf("adoption changes %+v", c)
 	}
