@@ -80,15 +80,52 @@ func (h *Host) ownerOf(id int) string {
 	return name
 }
 
-// watched are the kinds of changes that Watch hears of.
+// watched are the kinds of changes that Watch hears of. Settings of links, such as forwarding, are among
+// them; the kernel does not tell of all.
 var watched = []int{unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE,
-	unix.RTNLGRP_NSID}
+	unix.RTNLGRP_NSID, unix.RTNLGRP_IPV4_NETCONF, unix.RTNLGRP_IPV6_NETCONF}
 
-// Watch calls changed with the name of each namespace that has been read and in which a link, an address
-// or a route changes, whoever changes it, until ctx ends. An empty name stands for any, and for the
-// host's ends of links. It hears all namespaces with one socket.
+// Watch calls changed with the name of each namespace that has been read and in which a link, an address,
+// a route or a setting changes, whoever changes it, until ctx ends. An empty name stands for any, and for
+// the host's ends of links. It hears all namespaces with one socket.
 func (h *Host) Watch(ctx context.Context, changed func(name string)) error {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
+	return h.listen(ctx, unix.NETLINK_ROUTE, watched, func(msg, oob []byte) {
+		if msg == nil {
+			changed("")
+			return
+		}
+		h.notify(msg, oob, changed)
+	})
+}
+
+// WatchRules calls changed with the name of each namespace that has been read and whose nftables tables
+// change, whoever changes them, once for each transaction until ctx ends. An empty name stands for any.
+func (h *Host) WatchRules(ctx context.Context, changed func(name string)) error {
+	return h.listen(ctx, unix.NETLINK_NETFILTER, []int{unix.NFNLGRP_NFTABLES}, func(msg, oob []byte) {
+		if msg == nil {
+			changed("")
+			return
+		}
+		id, other := numberOf(oob)
+		messages, err := unixMessages(msg)
+		if err != nil || !other {
+			return
+		}
+		for _, m := range messages {
+			// The last message of a transaction; there may be thousands before it.
+			if m.kind == unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWGEN {
+				if name := h.tracker.name(id); name != "" {
+					changed(name)
+				}
+			}
+		}
+	})
+}
+
+// listen calls heard with each datagram from groups of a netlink protocol, in any namespace that has a
+// number, and with what came beside it. Nil stands for those that were lost.
+func (h *Host) listen(ctx context.Context, protocol int, groups []int, heard func(msg, oob []byte)) error {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
 	if err != nil {
 		return fmt.Errorf("watch namespaces: %w", err)
 	}
@@ -102,7 +139,7 @@ func (h *Host) Watch(ctx context.Context, changed func(name string)) error {
 	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return fmt.Errorf("watch namespaces: %w", err)
 	}
-	for _, group := range watched {
+	for _, group := range groups {
 		if err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, group); err != nil {
 			return fmt.Errorf("watch group %d: %w", group, err)
 		}
@@ -127,12 +164,12 @@ func (h *Host) Watch(ctx context.Context, changed func(name string)) error {
 		case err != nil:
 			return fmt.Errorf("watch namespaces: %w", err)
 		case errors.Is(failed, unix.ENOBUFS):
-			changed("")
+			heard(nil, nil)
 		case errors.Is(failed, unix.EINTR):
 		case failed != nil:
 			return fmt.Errorf("watch namespaces: %w", failed)
 		default:
-			h.notify(buf[:n], oob[:oobn], changed)
+			heard(buf[:n], oob[:oobn])
 		}
 	}
 }
