@@ -34,6 +34,7 @@ type lab struct {
 	t      testing.TB
 	target *nat.Target
 	want   map[string]site // by namespace
+	told   []string        // what others had altered
 }
 
 const (
@@ -47,7 +48,12 @@ func newLab(t testing.TB) *lab {
 	if tt, ok := t.(*testing.T); ok {
 		t.Cleanup(func() { goleak.VerifyNone(tt) })
 	}
-	l := &lab{t: t, target: nat.NewTarget(nat.TargetConfig{}), want: map[string]site{r1: newSite("198.51.100.2"), r2: newSite("198.51.100.3")}}
+	l := &lab{t: t, want: map[string]site{r1: newSite("198.51.100.2"), r2: newSite("198.51.100.3")}}
+	l.target = nat.NewTarget(nat.TargetConfig{Altered: func(namespace string, texts []string) {
+		for _, text := range texts {
+			l.told = append(l.told, namespace+": "+text)
+		}
+	}})
 	nstest.Namespace(t, "wire")
 	for _, br := range []string{"ext", "a", "b", "c"} {
 		nstest.IP(t, "-n wire link add name br-%s type bridge", br)

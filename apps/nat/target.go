@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,6 +22,27 @@ type Table struct {
 	text  string
 	rules *ruleset
 	err   error // why it could not be read
+	held  *held // of one that is wanted
+}
+
+// held is what is known of a table that is wanted: whether the kernel has had it, and how nft listed its
+// rules then. What differs from that was altered by somebody else.
+type held struct {
+	mu        sync.Mutex
+	yes       bool
+	structure string
+}
+
+func (h *held) note(structure string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.yes, h.structure = true, structure
+}
+
+func (h *held) was() (structure string, yes bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.structure, h.yes
 }
 
 // TargetConfig is where the namespaces are. The zero value will do.
@@ -28,14 +50,18 @@ type TargetConfig struct {
 	Dir string // of named namespaces; default "/run/netns"
 	// Match says which namespaces are looked into. The default are those of routers, "qrouter-…".
 	Match func(name string) bool
+	// Altered is told what others had changed of a table, a sentence each, once it is as wanted again. Nil:
+	// nobody is.
+	Altered func(namespace string, texts []string)
 }
 
 // Target is the tables of all routers on this machine, by namespace. Tables of other names are never
 // touched. It needs CAP_NET_ADMIN and CAP_SYS_ADMIN. Its methods may be called from any goroutine, for
 // one namespace from one at a time.
 type Target struct {
-	dir   string
-	match func(string) bool
+	dir     string
+	match   func(string) bool
+	altered func(namespace string, texts []string)
 
 	mu    sync.Mutex
 	wants map[string]Table   // what [Target.Want] read last, by namespace
@@ -67,7 +93,10 @@ func NewTarget(c TargetConfig) *Target {
 	if c.Match == nil {
 		c.Match = func(name string) bool { return strings.HasPrefix(name, "qrouter-") }
 	}
-	return &Target{dir: c.Dir, match: c.Match, wants: map[string]Table{}, seen: map[string]reading{}}
+	if c.Altered == nil {
+		c.Altered = func(string, []string) {}
+	}
+	return &Target{dir: c.Dir, match: c.Match, altered: c.Altered, wants: map[string]Table{}, seen: map[string]reading{}}
 }
 
 // Want returns the table of a planned namespace, and whether it has one.
@@ -81,7 +110,7 @@ func (t *Target) Want(ns spec.Namespace) (Table, bool) {
 	if have, ok := t.wants[ns.Name]; ok && have.text == ns.NFT.Text {
 		return have, true
 	}
-	w := Table{text: ns.NFT.Text}
+	w := Table{text: ns.NFT.Text, held: &held{}}
 	w.rules, w.err = parse(ns.NFT.Text)
 	if w.err == nil && (ns.NFT.Family != Family || ns.NFT.Table != TableName) {
 		w.err = fmt.Errorf("table %s %s is not %s %s", ns.NFT.Family, ns.NFT.Table, Family, TableName)
@@ -124,12 +153,12 @@ func (t *Target) Actual(ctx context.Context) (map[string]Table, error) {
 		}()
 	}
 	wg.Wait()
-	t.prune(out)
+	t.prune(entries, out)
 	return out, ctx.Err()
 }
 
-// prune forgets what was read of namespaces without table.
-func (t *Target) prune(have map[string]Table) {
+// prune forgets what was read of namespaces without table, and what is wanted of those that are gone.
+func (t *Target) prune(namespaces []fs.DirEntry, have map[string]Table) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for name, r := range t.seen {
@@ -137,16 +166,31 @@ func (t *Target) prune(have map[string]Table) {
 			delete(t.seen, name)
 		}
 	}
-	for name := range t.wants {
-		if _, ok := have[name]; !ok {
-			delete(t.wants, name)
-		}
-	}
+	maps.DeleteFunc(t.wants, func(name string, _ Table) bool {
+		return !slices.ContainsFunc(namespaces, func(e fs.DirEntry) bool { return e.Name() == name })
+	})
 }
 
 // Equal reports whether a table is as wanted and nothing is left to be forgotten.
 func (t *Target) Equal(want, have Table) bool {
-	return want.err == nil && have.err == nil && have.rules.intact(want.rules.structure) && want.rules.sets.equal(have.rules.sets)
+	same := want.err == nil && have.err == nil && have.rules.intact(want.rules.structure) && want.rules.sets.equal(have.rules.sets)
+	if same && want.held != nil {
+		want.held.note(have.rules.structure)
+	}
+	return same
+}
+
+// Foreign reports whether the tables of a namespace have changed since they were last read or changed by
+// the target.
+func (t *Target) Foreign(name string) bool {
+	if !t.match(name) {
+		return false
+	}
+	t.mu.Lock()
+	r, known := t.seen[name]
+	t.mu.Unlock()
+	now, err := readStamp(t.path(name))
+	return !known || err != nil || r.stamp != now
 }
 
 // Apply makes tables as wanted. If only elements differ, only these change. Either way sessions go on,
@@ -181,6 +225,24 @@ func (t *Target) put(ctx context.Context, name string, want Table) error {
 	if err != nil {
 		return err
 	}
+	var altered []string
+	if structure, held := want.held.was(); held {
+		altered = alterations(structure, want.rules, have.rules)
+	}
+	if err := t.set(ctx, name, want, have, exist); err != nil {
+		return err
+	}
+	if now, exist, err := t.read(ctx, name); err == nil && exist {
+		t.Equal(want, now)
+	}
+	if len(altered) > 0 {
+		t.altered(name, altered)
+	}
+	return nil
+}
+
+// set makes a table as wanted that reads as told.
+func (t *Target) set(ctx context.Context, name string, want, have Table, exist bool) (err error) {
 	if !exist {
 		return t.replace(ctx, name, want, elements{})
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -273,25 +274,43 @@ func TestDriftIsRepaired(t *testing.T) {
 	l := newLab(t)
 	l.floatingIP(r1, "198.51.100.11", "10.0.0.11")
 	l.apply()
-	for _, by := range []string{
-		"flush ruleset",
-		"delete table inet heddle",
-		"flush chain inet heddle postrouting",
-		"flush map inet heddle fip_dnat",
-		"delete element inet heddle fip_snat { 10.0.0.11 }",
-		"add element inet heddle fip_dnat { 198.51.100.77 : 10.0.0.77 }",
-		"add element inet heddle leaving { 1.2.3.4 . 1.2.3.4 . 0 . 0 }",
-		"insert rule inet heddle forward drop",
-		"add chain inet heddle mine",
-		"add set inet heddle mine { type ipv4_addr; elements = { 1.2.3.4 } }",
-		"delete chain inet heddle listed",
-		"add chain inet heddle input { type filter hook input priority 0; policy drop; }",
+	if l.told != nil {
+		t.Errorf("what nobody altered is told: %q", l.told)
+	}
+	for by, told := range map[string][]string{
+		"flush ruleset":                                                                           {"put back table inet heddle"},
+		"delete table inet heddle":                                                                {"put back table inet heddle"},
+		"flush chain inet heddle output":                                                          {`put back "jump floatingip" of chain output`},
+		"flush map inet heddle fip_dnat":                                                          {"put back element 198.51.100.11 : 10.0.0.11 of fip_dnat"},
+		"delete element inet heddle fip_snat { 10.0.0.11 }":                                       {"put back element 10.0.0.11 : 198.51.100.11 of fip_snat"},
+		"add element inet heddle fip_dnat { 198.51.100.77 : 10.0.0.77 }":                          {"removed element 198.51.100.77 : 10.0.0.77 of fip_dnat"},
+		"add element inet heddle leaving { 1.2.3.4 . 1.2.3.4 . 0 . 0 }":                           nil, // a run that ended may have left it
+		"insert rule inet heddle forward drop":                                                    {`removed "drop" of chain forward`},
+		"add chain inet heddle mine":                                                              {"removed chain mine"},
+		"add set inet heddle mine { type ipv4_addr; elements = { 1.2.3.4 } }":                     {"removed set mine", "removed element 1.2.3.4 of mine"},
+		"delete chain inet heddle listed":                                                         {"put in order table inet heddle"},
+		"add chain inet heddle input { type filter hook input priority 0; policy drop; }":         {`put back "type filter hook input priority 0; policy accept;" of chain input`, `removed "type filter hook input priority 0; policy drop;" of chain input`},
+		"delete element inet heddle own { 10.0.0.1 }; add element inet heddle own { 192.0.2.99 }": {"put back element 10.0.0.1 of own", "removed element 192.0.2.99 of own"},
 	} {
 		t.Run(by, func(t *testing.T) {
 			before := l.run(r1, "nft", "list", "ruleset")
+			if l.target.Foreign(r1) {
+				t.Error("what the target did itself counts as others'")
+			}
 			l.run(r1, "nft", by)
+			if !l.target.Foreign(r1) || l.target.Foreign(r2) {
+				t.Error("what others did does not count, or counts elsewhere")
+			}
+			l.told = nil
 			if c, err := l.pass(); err != nil || c.Len() != 1 {
 				t.Fatalf("%d tables changed, want one: %v", c.Len(), err)
+			}
+			var want []string
+			for _, text := range told {
+				want = append(want, r1+": "+text)
+			}
+			if !slices.Equal(l.told, want) {
+				t.Errorf("told\n%s\nwant\n%s", strings.Join(l.told, "\n"), strings.Join(want, "\n"))
 			}
 			l.apply()
 			if after := l.run(r1, "nft", "list", "ruleset"); after != before {
@@ -299,6 +318,18 @@ func TestDriftIsRepaired(t *testing.T) {
 			}
 		})
 	}
+	t.Run("many are counted", func(t *testing.T) {
+		for n := range 30 {
+			l.floatingIP(r1, fmt.Sprintf("198.51.100.%d", 100+n), fmt.Sprintf("10.0.0.%d", 100+n))
+		}
+		l.apply()
+		l.told = nil
+		l.run(r1, "nft", "flush map inet heddle fip_dnat")
+		l.apply()
+		if n := len(l.told); n != 11 || l.told[10] != r1+": and 21 more of table inet heddle" {
+			t.Errorf("%d are told, the last as %q", n, l.told[n-1])
+		}
+	})
 }
 
 func TestTablesOfOthersAreNotTouched(t *testing.T) {
