@@ -30,6 +30,12 @@ type Part interface {
 	Sync(ctx context.Context, want map[string]Wanted) (failed map[string]error, err error)
 }
 
+// RulesWatcher is a Part that wants to know of nftables tables that others change.
+type RulesWatcher interface {
+	// Foreign reports whether the tables of a namespace are not as they were last read or changed.
+	Foreign(namespace string) bool
+}
+
 // targetPart is a Part over a target whose keys are the names of namespaces.
 type targetPart[V any] struct {
 	name   string
@@ -47,6 +53,12 @@ func FromTarget[V any](name string, t reconcile.Target[string, V], parallel int,
 
 // Name returns the name that the part was made with.
 func (p targetPart[V]) Name() string { return p.name }
+
+// Foreign asks the target, if it is a [RulesWatcher].
+func (p targetPart[V]) Foreign(namespace string) bool {
+	w, ok := p.target.(RulesWatcher)
+	return ok && w.Foreign(namespace)
+}
 
 // Sync makes one pass over the target.
 func (p targetPart[V]) Sync(ctx context.Context, want map[string]Wanted) (map[string]error, error) {

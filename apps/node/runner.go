@@ -89,7 +89,8 @@ func (r *Runner) Run(ctx context.Context) error {
 	g.Go(func() error { return r.poll(ctx) })
 	g.Go(func() error { return r.reports(ctx) })
 	g.Go(func() error { return r.scan(ctx) })
-	g.Go(func() error { return r.watch(ctx) })
+	g.Go(func() error { return r.watch(ctx, "namespaces", r.cfg.Kernel.Watch, r.verify) })
+	g.Go(func() error { return r.watch(ctx, "nftables", r.cfg.Kernel.WatchRules, r.rulesChanged) })
 	g.Go(func() error { return r.ports.loop.Run(ctx) })
 	for _, p := range r.parts {
 		g.Go(func() error { return p.loop(ctx) })
@@ -241,27 +242,39 @@ func (r *Runner) known() (map[string]bool, bool) {
 	return known, r.node != nil
 }
 
-// watch has namespaces read when the kernel tells of changes. Without it they are read every Resync.
-func (r *Runner) watch(ctx context.Context) error {
+// watch has namespaces looked at when the kernel tells of changes. Without it they are every Resync.
+func (r *Runner) watch(ctx context.Context, what string, listen func(context.Context, func(name string)) error, changed func(name string)) error {
 	for {
-		err := r.cfg.Kernel.Watch(ctx, func(name string) {
-			if name == "" {
-				r.ports.loop.Verify()
-				return
-			}
-			r.mu.Lock()
-			s := r.spaces[name]
-			r.mu.Unlock()
-			if s != nil {
-				s.loop.Verify()
-			}
-		})
+		err := listen(ctx, changed)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		r.cfg.Log.WithError(err).Warn("changes of namespaces are seen late")
+		r.cfg.Log.WithError(err).Warn("changes of " + what + " are seen late")
 		if !sleep(ctx, r.cfg.Resync) {
 			return ctx.Err()
+		}
+	}
+}
+
+// verify has a namespace read; an empty name stands for the host's ends of links.
+func (r *Runner) verify(name string) {
+	if name == "" {
+		r.ports.loop.Verify()
+		return
+	}
+	r.mu.Lock()
+	s := r.spaces[name]
+	r.mu.Unlock()
+	if s != nil {
+		s.loop.Verify()
+	}
+}
+
+// rulesChanged wakes who keeps the tables of a namespace that others changed; an empty name stands for any.
+func (r *Runner) rulesChanged(name string) {
+	for _, p := range r.parts {
+		if w, ok := p.part.(RulesWatcher); ok && (name == "" || w.Foreign(name)) {
+			p.wake()
 		}
 	}
 }

@@ -50,7 +50,11 @@ func (p *agentParts) all() ([]node.Part, error) {
 		return nil, err
 	}
 	p.closers = append(p.closers, proxy)
-	tables := nat.NewTarget(nat.TargetConfig{Dir: p.netns})
+	tables := nat.NewTarget(nat.TargetConfig{Dir: p.netns, Altered: func(namespace string, texts []string) {
+		for _, text := range texts {
+			p.repair(partNFT, namespace, text)
+		}
+	}})
 	return []node.Part{
 		node.FromTarget(partNFT, tables, parallel, tables.Want),
 		node.FromTarget(partMeta, proxy, parallel, func(ns spec.Namespace) (spec.Metadata, bool) {
