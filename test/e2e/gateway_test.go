@@ -186,7 +186,7 @@ func (g *gateway) testFloatingIP() {
 	})
 	// Outwards it is the address that is seen; conntrack of the router shows what became of a ping.
 	g.reaches(5*time.Second, g.x, internet)
-	listing := g.sh("net1", "ip netns exec qrouter-"+g.router+" conntrack -L -p icmp --orig-src "+g.x.IP().String()+" 2>/dev/null")
+	listing := g.sh("net1", "ip netns exec qrouter-"+g.router+" grep 'icmp.* src="+g.x.IP().String()+" ' /proc/net/nf_conntrack")
 	if !strings.Contains(listing, "dst="+ip.String()) {
 		t.Errorf("sessions of a port with floating IP %s: %s", ip, listing)
 	}
@@ -229,11 +229,23 @@ func (g *gateway) testOverlap() {
 
 func (g *gateway) testDrift(t *testing.T) {
 	router, server := "qrouter-"+g.router, "qdhcp-"+g.red.ID
+	g.in(t).announces("2001:db8:31::/64")
+	nft, radvd := "ip netns exec "+router+" nft ", g.agent.state+"/ra/"+router+"/pid"
 	for _, c := range []struct{ name, damage, good, event string }{
 		{"route", "ip -n " + router + " route del default", "ip -n " + router + " route | grep -q ^default", "put back route/0.0.0.0/0"},
 		{"address", "ip -n " + router + " addr del 10.0.31.1/24 dev $(ip -n " + router + " -o addr | awk '/10.0.31.1/{print $2}')",
 			"ip -n " + router + " addr | grep -q 10.0.31.1/24", "10.0.31.1/24"},
-		{"nftables_table", "ip netns exec " + router + " nft flush ruleset", "ip netns exec " + router + " nft list ruleset | grep -q masquerade\\\\\\|snat", ""},
+		{"nftables_table", nft + "flush ruleset", nft + "list ruleset | grep -q snat", "put back table inet heddle"},
+		{"nftables_rule", nft + "flush chain inet heddle postrouting", nft + "list chain inet heddle postrouting | grep -q fip_snat", "of chain postrouting"},
+		{"nftables_element", nft + "add element inet heddle fip_dnat '{ 198.51.100.77 : 10.0.31.77 }'", "! " + nft + "get element inet heddle fip_dnat '{ 198.51.100.77 }'",
+			"removed element 198.51.100.77 : 10.0.31.77 of fip_dnat"},
+		{"setting", "ip netns exec " + router + " sysctl -w net.ipv4.ip_forward=0", "ip netns exec " + router + " sysctl net.ipv4.ip_forward | grep -q 1", "net.ipv4.ip_forward"},
+		{"veth", "ip -n " + router + " link del $(ip -n " + router + " -o addr | awk '/10.0.31.1/{print $2}')",
+			"ip -n " + router + " addr | grep -q 10.0.31.1/24", "put back link/qr-"},
+		{"radvd", "kill -9 $(cat " + radvd + ")", "kill -0 $(cat " + radvd + ")", "radvd"},
+		{"namespace_of_the_router", "ip netns del " + router, nft + "list ruleset | grep -q snat && kill -0 $(cat " + radvd + ") && ip netns pids " + router + " | grep -q $(cat " + radvd + ")",
+			`"target":"` + router + `"`},
+		{"namespace_of_dhcp", "ip netns del " + server, "ip netns pids " + server + " | grep -q $(cat " + g.agent.state + "/dhcp/" + server + "/pid)", `"target":"` + server + `"`},
 		{"dnsmasq", "kill -9 $(cat " + g.agent.state + "/dhcp/" + server + "/pid)", "kill -0 $(cat " + g.agent.state + "/dhcp/" + server + "/pid)", "dnsmasq"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -246,13 +258,22 @@ func (g *gateway) testDrift(t *testing.T) {
 				return err
 			})
 			t.Logf("repaired in %v", took.Round(time.Millisecond))
-			if c.event != "" {
-				g.api.awaitEvent(t, 10*time.Second, last, "drift", "net1", c.event)
-			}
+			g.api.awaitEvent(t, 10*time.Second, last, "drift", "net1", c.event)
 			g.leased(g.x)
 			g.reaches(10*time.Second, g.x, internet)
 		})
 	}
+}
+
+// announces gives the router an interface on a network whose hosts make their addresses by themselves.
+func (g *gateway) announces(cidr string) {
+	g.t.Helper()
+	n := g.served("six", "tenant-a", cidr, object{"ip_version": 6, "ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"})
+	ok(g.t, g.api.put("/v2.0/routers/"+g.router+"/add_router_interface", object{"subnet_id": n.Subnet}, nil))
+	eventually(g.t, 10*time.Second, "radvd runs", func() error {
+		_, err := g.host("net1").Output(g.t.Context(), "sh", "-c", "kill -0 $(cat "+g.agent.state+"/ra/qrouter-"+g.router+"/pid)")
+		return err
+	})
 }
 
 // unchanged fails the test if a disturbance changes what runs on net1: namespaces, links, addresses,
