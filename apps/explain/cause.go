@@ -81,8 +81,11 @@ func (f *fabric) routerNotThere(p *model.Port) *cause {
 // router has the address.
 func (f *fabric) floatingIPNotThere(p *model.Port) *cause {
 	fip, ok := f.m.FloatingIPs.Get(model.ID(p.DeviceID))
-	if !ok || fip.Router == "" {
-		return causef(major, "NotAssociated", "%s is given to no port, so that no router has it: associate it with a port", f.title(p))
+	switch {
+	case !ok:
+		return causef(major, "NotAssociated", "%s is of a floating IP that is gone", f.title(p))
+	case fip.Router == "":
+		return causef(major, "NotAssociated", "%s is given to no port, so that no router has it: associate it with a port", f.title(fip))
 	}
 	r, ok := f.m.Routers.Get(fip.Router)
 	if !ok {
