@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/heddle-sdn/heddle/apps/l2"
 	"github.com/heddle-sdn/heddle/controller/of"
@@ -145,7 +146,7 @@ func TestPlanIsThatOfTheGoldenFiles(t *testing.T) {
 	m := fabric()
 	for _, host := range []string{"h1", "h2", "h3"} {
 		t.Run(host, func(t *testing.T) {
-			s, err := spec.Plan(m, observed(t, m, host), host, l2.Plan)
+			s, err := spec.Plan(m, observed(t, m, host), host, l2.Planner{Probe: time.Second}.Plan)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -245,5 +246,30 @@ func TestUnconnectedBridgesAreNotPlanned(t *testing.T) {
 	}
 	if !s.Needs["br-int"] || !s.Needs["br-tun"] {
 		t.Errorf("needs %v, want br-int and br-tun", s.Needs)
+	}
+}
+
+func TestManyTunnelsAreProbedLessOften(t *testing.T) {
+	for hosts, want := range map[int]time.Duration{2: time.Second, 100: time.Second, 200: 4 * time.Second, 600: 10 * time.Second} {
+		m := new(model.Model).With(&model.Network{Meta: model.Meta{ID: "n"}, Type: model.TypeVXLAN, SegmentID: 1, Tag: 1})
+		for i := range hosts {
+			m = m.With(&model.Host{Name: fmt.Sprint("h", i), Said: model.HostSettings{EncapIP: netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}),
+				EncapTypes: []model.NetworkType{model.TypeVXLAN}}})
+		}
+		s, err := spec.Plan(m, spec.Observed{Rows: &spec.Rows{}}, "h0", l2.Planner{Probe: time.Second}.Plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tunnels := 0
+		for _, r := range s.Rows {
+			if tunnel, is := r.(row.Tunnel); is {
+				if tunnels++; tunnel.Probe != want {
+					t.Fatalf("%d hosts: a probe every %s, want %s", hosts, tunnel.Probe, want)
+				}
+			}
+		}
+		if tunnels != hosts-1 {
+			t.Errorf("%d hosts: %d tunnels", hosts, tunnels)
+		}
 	}
 }

@@ -11,16 +11,19 @@ import (
 	"github.com/heddle-sdn/heddle/store/model"
 )
 
-// NewPlanner returns a planner that gives what [Plan] gives, and remembers what it planned: of a host's
+// NewPlanner is [Planner.Remembering] of the zero Planner.
+func NewPlanner() spec.Planner { return Planner{}.Remembering() }
+
+// Remembering returns a planner that gives what x gives, and remembers what it planned: of a host's
 // networks, only those are planned anew for which something changed that their plan depends on. It may
 // be called from many goroutines.
-func NewPlanner() spec.Planner {
+func (x Planner) Remembering() spec.Planner {
 	all := &memories{of: map[string]*memory{}}
 	return func(m *model.Model, o spec.Observed, s *spec.Spec) error {
 		mem := all.get(m, s.Host)
 		mem.mu.Lock()
 		defer mem.mu.Unlock()
-		return plan(m, o, s, mem)
+		return x.plan(m, o, s, mem)
 	}
 }
 

@@ -241,23 +241,11 @@ const (
 	minIPv6MTU = 1280 // RFC 8200 §5
 )
 
-// Bytes that a tunnel adds to a tenant's IP packet: its Ethernet header 14, the outer IPv4 header 20,
-// and GRE with key 8 (RFC 2890), or UDP 8 and VXLAN or Geneve 8.
-var tunnelOverhead = map[model.NetworkType]int{
-	model.TypeGRE:    42,
-	model.TypeVXLAN:  50,
-	model.TypeGeneve: 50,
-}
-
 // maxMTU is the largest MTU that frames of a segment can have.
 func (o *Ops) maxMTU(t model.NetworkType, physnet string) int {
 	mtu := o.cfg.UnderlayMTU
 	if t.Tunnel() {
-		mtu -= tunnelOverhead[t]
-		if o.cfg.UnderlayIPv6 {
-			mtu -= 20
-		}
-		return mtu
+		return mtu - t.Overhead(o.cfg.UnderlayIPv6)
 	}
 	if p, _ := o.physnet(physnet); physnet != "" && p.MTU != 0 {
 		return p.MTU

@@ -47,6 +47,7 @@ type serverConfig struct {
 	Physnets       []string      `koanf:"physnets" yaml:"physnets"`
 	UnderlayMTU    int           `koanf:"underlay-mtu" yaml:"underlay-mtu"`
 	UnderlayIPv6   bool          `koanf:"underlay-ipv6" yaml:"underlay-ipv6"`
+	TunnelProbe    time.Duration `koanf:"tunnel-probe" yaml:"tunnel-probe"`
 	Resync         time.Duration `koanf:"resync" yaml:"resync"`
 	Snapshots      int           `koanf:"snapshots" yaml:"snapshots"`
 	SnapshotEvery  time.Duration `koanf:"snapshot-every" yaml:"snapshot-every"`
@@ -61,6 +62,10 @@ type serverConfig struct {
 	MetadataEnd    string        `koanf:"metadata-endpoint" yaml:"metadata-endpoint"`
 	MetadataSecret string        `koanf:"metadata-secret-file" yaml:"metadata-secret-file"`
 }
+
+// leastProbe is the shortest interval of --tunnel-probe: what is sent more often costs hosts more than it
+// tells.
+const leastProbe = 100 * time.Millisecond
 
 // tlsListeners are what --tls-on and --client-ca-on can name.
 var tlsListeners = []string{"api", "openflow", "ovsdb"}
@@ -84,6 +89,7 @@ func serverFlags(f *pflag.FlagSet) {
 	f.StringSlice("physnets", nil, "physical networks, as `name[:first:last[:mtu]]` with the VLAN ids to choose from")
 	f.Int("underlay-mtu", 1500, "MTU in bytes of the network between hosts")
 	f.Bool("underlay-ipv6", false, "tunnels run over IPv6")
+	f.Duration("tunnel-probe", time.Second, "how often the ends of a tunnel tell each other that they are there (BFD); 0 does not watch tunnels")
 	f.Duration("resync", 30*time.Second, "how often a host is read though nothing happened")
 	f.Int("snapshots", 24, "snapshots of the store to keep")
 	f.Duration("snapshot-every", time.Hour, "how often the store is snapshotted, if it changed")
@@ -235,6 +241,9 @@ func (c serverConfig) check() error {
 	}
 	if err := c.checkAgent(); err != nil {
 		return err
+	}
+	if c.TunnelProbe != 0 && (c.TunnelProbe < leastProbe || c.TunnelProbe%time.Millisecond != 0) {
+		return fmt.Errorf("--tunnel-probe %s is neither 0 nor a whole number of milliseconds, %s or more", c.TunnelProbe, leastProbe)
 	}
 	if c.Resync <= 0 || c.SnapshotEvery <= 0 {
 		return errors.New("--resync and --snapshot-every are longer than 0")

@@ -153,7 +153,8 @@ func (b *builder) port(t tables, r *portRow, br *Bridge) *Port {
 		mac, _ := of.ParseMAC(value(i.MACInUse))
 		p.Interfaces = append(p.Interfaces, &Interface{UUID: i.UUID, Name: i.Name, Port: r.Name, Bridge: br.Name, Type: i.Type,
 			Options: i.Options, OFPort: number(i.OFPort, 0), Error: value(i.Error), MAC: mac, MTU: number(i.MTU, 0),
-			LinkState: value(i.LinkState), AdminState: value(i.AdminState), ExternalIDs: i.ExternalIDs, Status: i.Status})
+			LinkState: value(i.LinkState), AdminState: value(i.AdminState), ExternalIDs: i.ExternalIDs, Status: i.Status,
+			BFD: i.BFD, BFDStatus: i.BFDStatus})
 		b.portOf[uuid] = r.UUID
 	}
 	b.ports[r.UUID], b.bridgeOf[r.UUID] = p, br.UUID

@@ -255,16 +255,23 @@ func (p *planner) stayingPorts(b *Bridge) ovsdb.OvsSet {
 // port makes a patch or tunnel port, or makes the port of that name one.
 func (p *planner) port(r row.Row, name, bridge string) ([]ovsdb.Operation, error) {
 	typ, options := interfaceOf(r)
+	var bfd map[string]string
+	if t, is := r.(row.Tunnel); is {
+		bfd = t.BFD()
+	}
 	q := p.st.Port(name)
 	if q == nil {
 		if p.st.Bridge(bridge) == nil && p.wants[row.Key{Kind: row.KindBridge, Name: bridge}] == nil {
 			return nil, fmt.Errorf("there is no bridge %s", bridge)
 		}
 		iface, port := p.name(), p.name()
+		marks := map[string]string{markKey: markCreated}
+		if bfd != nil {
+			marks[markBFD] = markBFDOn
+		}
 		return []ovsdb.Operation{
-			insert(tableInterface, iface, ovsdb.Row{"name": name, "type": typ, "options": mapOf(options)}),
-			insert(tablePort, port, ovsdb.Row{"name": name, "interfaces": uuids(iface),
-				"external_ids": mapOf(map[string]string{markKey: markCreated})}),
+			insert(tableInterface, iface, ovsdb.Row{"name": name, "type": typ, "options": mapOf(options), "bfd": mapOf(bfd)}),
+			insert(tablePort, port, ovsdb.Row{"name": name, "interfaces": uuids(iface), "external_ids": mapOf(marks)}),
 			mutate(tableBridge, byName(bridge), addTo("ports", port)),
 		}, nil
 	}
@@ -281,6 +288,7 @@ func (p *planner) port(r row.Row, name, bridge string) ([]ovsdb.Operation, error
 	if i := q.Interfaces[0]; i.Type != typ || !maps.Equal(i.Options, options) {
 		ops = append(ops, update(tableInterface, i.UUID, ovsdb.Row{"type": typ, "options": mapOf(options)}))
 	}
+	ops = append(ops, probe(q, bfd)...)
 	if mark == "" {
 		mark := map[string]string{markKey: markAdopted}
 		ops = append(ops, mutate(tablePort, byUUID(q.UUID), setKeys("external_ids", mark)...))
@@ -290,6 +298,33 @@ func (p *planner) port(r row.Row, name, bridge string) ([]ovsdb.Operation, error
 			mutate(tableBridge, byName(bridge), addTo("ports", q.UUID)))
 	}
 	return ops, nil
+}
+
+// probe gives a tunnel port the BFD session that is wanted, and ends one of Heddle's that is not. Keys of the
+// settings that others set stay.
+func probe(q *Port, bfd map[string]string) []ovsdb.Operation {
+	i := q.Interfaces[0]
+	marked := q.ExternalIDs[markBFD] != ""
+	switch {
+	case bfd == nil && marked:
+		return []ovsdb.Operation{
+			mutate(tableInterface, byUUID(i.UUID), removeKeys("bfd", row.BFDKeys()...)),
+			mutate(tablePort, byUUID(q.UUID), removeKeys("external_ids", markBFD)),
+		}
+	case bfd == nil:
+		return nil
+	}
+	var ops []ovsdb.Operation
+	for k, v := range bfd {
+		if i.BFD[k] != v {
+			ops = append(ops, mutate(tableInterface, byUUID(i.UUID), setKeys("bfd", bfd)...))
+			break
+		}
+	}
+	if !marked {
+		ops = append(ops, mutate(tablePort, byUUID(q.UUID), setKeys("external_ids", map[string]string{markBFD: markBFDOn})...))
+	}
+	return ops
 }
 
 // removePort deletes a port that Heddle made and lets go of one that was there before. The mark must still be there
@@ -304,7 +339,11 @@ func (p *planner) removePort(q *Port) []ovsdb.Operation {
 			mutate(tableBridge, byName(q.Bridge), removeFrom("ports", q.UUID)),
 		}
 	}
-	return []ovsdb.Operation{mutate(tablePort, byUUID(q.UUID), removeKeys("external_ids", markKey))}
+	ops := []ovsdb.Operation{mutate(tablePort, byUUID(q.UUID), removeKeys("external_ids", markKey))}
+	if len(q.Interfaces) == 1 {
+		ops = append(ops, probe(q, nil)...)
+	}
+	return ops
 }
 
 // tag sets the VLAN of a plugged port. A port that is gone needs none.

@@ -52,6 +52,8 @@ type (
 		AdminState  *string           `ovsdb:"admin_state"`
 		ExternalIDs map[string]string `ovsdb:"external_ids"`
 		Status      map[string]string `ovsdb:"status"`
+		BFD         map[string]string `ovsdb:"bfd"`
+		BFDStatus   map[string]string `ovsdb:"bfd_status"`
 	}
 	controllerRow struct {
 		UUID            string            `ovsdb:"_uuid"`
@@ -104,6 +106,7 @@ func (r *interfaceRow) CloneModel() model.Model {
 	c.OFPort, c.Error, c.MACInUse, c.MTU = clone(r.OFPort), clone(r.Error), clone(r.MACInUse), clone(r.MTU)
 	c.LinkState, c.AdminState = clone(r.LinkState), clone(r.AdminState)
 	c.Options, c.ExternalIDs, c.Status = maps.Clone(r.Options), maps.Clone(r.ExternalIDs), maps.Clone(r.Status)
+	c.BFD, c.BFDStatus = maps.Clone(r.BFD), maps.Clone(r.BFDStatus)
 	return &c
 }
 

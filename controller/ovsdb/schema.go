@@ -66,6 +66,7 @@ var columns = map[string]map[string]column{
 		"ofport": {"integer", optional}, "error": {"string", optional}, "mac_in_use": {"string", optional},
 		"mtu": {"integer", optional}, "link_state": {"string", optional}, "admin_state": {"string", optional},
 		"external_ids": {"string", mapping}, "status": {"string", mapping},
+		"bfd": {"string", mapping}, "bfd_status": {"string", mapping},
 	},
 	tableController: {
 		"target": {"string", one}, "is_connected": {"boolean", one}, "connection_mode": {"string", optional},

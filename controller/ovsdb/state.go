@@ -129,6 +129,8 @@ type Interface struct {
 	AdminState  string // "up", "down" or ""
 	ExternalIDs map[string]string
 	Status      map[string]string
+	BFD         map[string]string // settings of the BFD session over the interface
+	BFDStatus   map[string]string // of that session; empty if there is none
 }
 
 // Plug is an interface that someone plugged into a bridge and named with external_ids:iface-id: the port of a VM, of

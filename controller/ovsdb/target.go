@@ -25,6 +25,13 @@ const (
 	markAdopted = "adopted"
 )
 
+// markBFD is the key of a tunnel port's external_ids that says that its BFD session is Heddle's. A session without
+// it is somebody else's, and is neither changed nor ended while Heddle wants none.
+const (
+	markBFD   = "heddle-bfd"
+	markBFDOn = "on"
+)
+
 // Actual returns the rows of Heddle that the database holds: bridges, ports and controllers with its mark, and the
 // tags of all ports on br-int that have an iface-id and are not on the dead VLAN yet. It errs when the session has
 // ended: what the host has then is not known.
@@ -128,6 +135,10 @@ func foundPort(p *Port) row.Row {
 	}
 	if row.Check(r) != nil {
 		return odd
+	}
+	if t, is := r.(row.Tunnel); is && p.ExternalIDs[markBFD] != "" {
+		t.Probe = row.ProbeOf(i.BFD)
+		r = t
 	}
 	if _, options := interfaceOf(r); !maps.Equal(options, i.Options) {
 		return odd

@@ -42,6 +42,25 @@ const (
 // Tunnel reports whether frames of the type travel in tunnels between hosts.
 func (t NetworkType) Tunnel() bool { return t == TypeGRE || t == TypeVXLAN || t == TypeGeneve }
 
+// Overhead is how many bytes a tunnel of the type adds to a tenant's IP packet: its Ethernet header 14, the
+// outer IPv4 header 20 or IPv6 header 40, and GRE with key 8 (RFC 2890), or UDP 8 and VXLAN or Geneve 8. It
+// is 0 for other types.
+func (t NetworkType) Overhead(ipv6 bool) int {
+	n := 0
+	switch t {
+	case TypeGRE:
+		n = 42
+	case TypeVXLAN, TypeGeneve:
+		n = 50
+	default:
+		return 0
+	}
+	if ipv6 {
+		n += 20
+	}
+	return n
+}
+
 // Network is an isolated layer-2 segment.
 type Network struct {
 	Meta

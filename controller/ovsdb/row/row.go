@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
+	"time"
 )
 
 // Kind says what a row configures. Two kinds have names of their own: a port can be tagged by one row and be made by
@@ -113,6 +115,10 @@ type Tunnel struct {
 	Type   string     // "vxlan", "gre" or "geneve"
 	Local  netip.Addr // source address of the tunnelled packets
 	Remote netip.Addr // the other host
+	// Probe is how often either end of the tunnel tells the other, by BFD (RFC 5880), that it is there; a whole
+	// number of milliseconds. Zero is no session of Heddle's; one that others set up stays as they did. A session of
+	// Heddle's that was found with other settings has a negative Probe.
+	Probe time.Duration
 }
 
 // NewTunnel returns the tunnel port with the name that belongs to its type and remote address.
@@ -130,6 +136,31 @@ func (t Tunnel) Options() map[string]string {
 		"df_default": "true", "egress_pkt_mark": "0", "in_key": "flow", "out_key": "flow",
 		"local_ip": t.Local.String(), "remote_ip": t.Remote.String(),
 	}
+}
+
+// BFD returns the keys of Interface.bfd (ovs-vswitchd.conf.db(5), "BFD Configuration") of a tunnel's session.
+func (t Tunnel) BFD() map[string]string {
+	if t.Probe <= 0 {
+		return nil
+	}
+	ms := strconv.FormatInt(t.Probe.Milliseconds(), 10)
+	return map[string]string{"enable": "true", "min_rx": ms, "min_tx": ms}
+}
+
+// BFDKeys returns the keys that [Tunnel.BFD] writes.
+func BFDKeys() []string { return []string{"enable", "min_rx", "min_tx"} }
+
+// ProbeOf reads the keys that [Tunnel.BFD] writes: how often the session probes, 0 if there is none, negative if it
+// is none that Heddle would set up. Other keys are somebody else's and do not matter.
+func ProbeOf(bfd map[string]string) time.Duration {
+	if bfd["enable"] != "true" {
+		return 0
+	}
+	ms, err := strconv.ParseUint(bfd["min_rx"], 10, 31)
+	if err != nil || ms == 0 || bfd["min_tx"] != bfd["min_rx"] {
+		return -1
+	}
+	return time.Duration(ms) * time.Millisecond
 }
 
 // Port is a port of Heddle's that was found in a shape Heddle does not give one: altered by hand. It equals nothing.
@@ -228,6 +259,9 @@ func Check(r Row) error {
 		}
 		if !r.Local.IsValid() || !r.Remote.IsValid() || r.Local.Is4() != r.Remote.Is4() {
 			return fmt.Errorf("%s: from %s to %s", r.Key(), r.Local, r.Remote)
+		}
+		if r.Probe < 0 || r.Probe%time.Millisecond != 0 {
+			return fmt.Errorf("%s: probed every %s", r.Key(), r.Probe)
 		}
 		return checkName(r.Key(), r.Name, r.Bridge)
 	case Tag:
