@@ -8,6 +8,7 @@ import (
 	"github.com/heddle-sdn/heddle/controller/spec"
 	"github.com/heddle-sdn/heddle/controller/status"
 	"github.com/heddle-sdn/heddle/store"
+	"github.com/heddle-sdn/heddle/store/model"
 )
 
 // board is what hosts have confirmed. Status is derived from it.
@@ -63,7 +64,14 @@ func (b *board) change(name string, fn func(*status.Host)) {
 // planned takes over which targets a host needs, and what keeps its networks from being whole.
 func (b *board) planned(name string, s *spec.Spec) {
 	b.change(name, func(h *status.Host) {
-		h.Pending = s.Pending
+		waits := make(map[model.ID]time.Time, len(s.Pending))
+		for network, why := range s.Pending {
+			waits[network] = b.now()
+			if h.Pending[network].Reason == why.Reason {
+				waits[network] = h.Waits[network]
+			}
+		}
+		h.Pending, h.Waits = s.Pending, waits
 		maps.DeleteFunc(h.Targets, func(target string, t status.Target) bool {
 			return target != targetOVSDB && !s.Needs[target]
 		})
@@ -79,6 +87,9 @@ func (b *board) planned(name string, s *spec.Spec) {
 func (b *board) connected(name, target string, up bool) {
 	b.change(name, func(h *status.Host) {
 		t := h.Targets[target]
+		if t.Connected != up {
+			t.Since = b.now()
+		}
 		t.Connected = up
 		h.Targets[target] = t
 		h.OVSDB = h.OVSDB || target == targetOVSDB
@@ -89,14 +100,21 @@ func (b *board) connected(name, target string, up bool) {
 func (b *board) confirmed(name, target string, rev uint64, err error) {
 	b.change(name, func(h *status.Host) {
 		t := h.Targets[target]
-		if err != nil {
+		switch now := b.now(); {
+		case err == nil:
+			t.Rev, t.At, t.Err, t.ErrSince, t.Held = rev, now, "", time.Time{}, t.Held.With(rev, now)
+		case t.Err == "":
+			t.ErrSince = now
+			fallthrough
+		default:
 			t.Err = err.Error()
-		} else {
-			t.Rev, t.At, t.Err = rev, time.Now().UTC(), ""
 		}
 		h.Targets[target] = t
 	})
 }
+
+// now is the time as it is told: in UTC.
+func (b *board) now() time.Time { return time.Now().UTC() }
 
 func (b *board) remove(name string) {
 	b.mu.Lock()

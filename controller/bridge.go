@@ -20,11 +20,12 @@ import (
 
 // bridge is a connected bridge of a host.
 type bridge struct {
-	h    *host
-	name string
-	sw   *ofconn.Session
-	log  *logrus.Entry
-	loop *reconcile.Loop[of.Key, wire.Entry]
+	h       *host
+	name    string
+	sw      *ofconn.Session
+	log     *logrus.Entry
+	loop    *reconcile.Loop[of.Key, wire.Entry]
+	counted counters
 	// current is the plan of the pass under way: the pass reads learn scopes and flows of one plan.
 	// Only the loop's goroutine touches it.
 	current bridgePlan

@@ -101,6 +101,8 @@ func (c *Controller) join(ctx context.Context, s *ovsdb.Session, name string) (h
 
 // follow stores what the host says and plans anew whenever its OVSDB changes.
 func (d *database) follow(ctx context.Context) {
+	settle := time.NewTimer(0) // for tunnels that were just made
+	defer settle.Stop()
 	for {
 		changed := d.session.Changed()
 		if name := d.session.Identity().Name; !d.named && name != d.h.name {
@@ -114,12 +116,19 @@ func (d *database) follow(ctx context.Context) {
 		d.h.c.notice()
 		d.read.Store(true)
 		d.h.wake()
-		select {
-		case <-ctx.Done():
-			return
-		case <-d.session.Done():
-			return
-		case <-changed:
+		for waiting := true; waiting; {
+			if again := d.noteTunnels(time.Now().UTC()); !again.IsZero() {
+				settle.Reset(time.Until(again))
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-d.session.Done():
+				return
+			case <-settle.C:
+			case <-changed:
+				waiting = false
+			}
 		}
 	}
 }

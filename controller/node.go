@@ -139,7 +139,7 @@ func (b *board) reported(name string, s spec.NodeStatus) (repairs []spec.Repair,
 			}
 		}
 		back = h.Node == nil || !h.Node.Connected
-		h.Node = &status.Node{Connected: true, Seen: time.Now().UTC(), Started: s.Started, Objects: s.Objects, LastRepair: last}
+		h.Node = h.Node.Reported(s, last, b.now())
 	})
 	return repairs, back
 }
@@ -148,6 +148,9 @@ func (b *board) lost(name string) {
 	b.change(name, func(h *status.Host) {
 		if h.Node != nil {
 			n := *h.Node
+			if n.Connected {
+				n.Since = b.now()
+			}
 			n.Connected = false
 			h.Node = &n
 		}

@@ -158,6 +158,24 @@ func (s *server) fabric() metrics.Fabric {
 			}
 			f.Agents = append(f.Agents, a)
 		}
+		f.Tunnels = append(f.Tunnels, tunnels(m, view, name)...)
 	}
 	return f
+}
+
+// tunnels counts the tunnels of a host by their states.
+func tunnels(m *model.Model, view status.View, host string) []metrics.Tunnels {
+	h, ok := m.Hosts.Get(host)
+	if !ok {
+		return nil
+	}
+	count := map[status.TunnelState]int{}
+	for _, p := range view.Paths(m, h) {
+		count[p.State]++
+	}
+	var out []metrics.Tunnels
+	for _, state := range []status.TunnelState{status.TunnelUp, status.TunnelDown, status.TunnelUnknown} {
+		out = append(out, metrics.Tunnels{Host: host, State: string(state), Number: count[state]})
+	}
+	return out
 }

@@ -79,6 +79,24 @@ type ServiceMoved struct {
 	User    string `json:"user,omitempty"`
 }
 
+// TunnelDown says that nothing comes through a tunnel of the host any more, in one direction at least.
+type TunnelDown struct {
+	Interface string `json:"interface"`
+	Type      string `json:"type"`
+	To        string `json:"to"`     // other host
+	Remote    string `json:"remote"` // its tunnel address
+	Cause     string `json:"cause"`  // as far as it can be told, and what to check
+}
+
+// TunnelUp says that a tunnel that was down is up again.
+type TunnelUp struct {
+	Interface  string `json:"interface"`
+	Type       string `json:"type"`
+	To         string `json:"to"`
+	Remote     string `json:"remote"`
+	DownMillis int64  `json:"down_ms"` // how long it was down
+}
+
 // PortPlugged says that an interface of a port appeared on a host.
 type PortPlugged struct {
 	Port      string `json:"port"`
@@ -179,6 +197,12 @@ func (AgentLost) Kind() string { return "agent_lost" }
 
 // Kind names the type.
 func (ServiceMoved) Kind() string { return "service_moved" }
+
+// Kind names the type.
+func (TunnelDown) Kind() string { return "tunnel_down" }
+
+// Kind names the type.
+func (TunnelUp) Kind() string { return "tunnel_up" }
 
 // Kind names the type.
 func (PortPlugged) Kind() string { return "port_plugged" }

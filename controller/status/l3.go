@@ -25,6 +25,8 @@ type Node struct {
 	Started    time.Time                  `json:"started"` // when this run of the agent began
 	Objects    map[string]spec.NodeObject `json:"objects"` // by name of the namespace
 	LastRepair uint64                     `json:"-"`       // id of the newest repair that was logged
+	Since      time.Time                  `json:"-"`       // when it began to report, or stopped
+	Held       map[string]NodeMarks       `json:"-"`       // since when the namespaces are as they are, by name
 }
 
 // Service is the state of a router or a floating IP.
@@ -109,13 +111,17 @@ func (v View) placed(m *model.Model, service string, object model.ID, namespace 
 	c.Host = at.Host
 	node := v[at.Host].Node
 	if node == nil || !node.Connected {
+		if node != nil {
+			c.Since = node.Since
+		}
 		c.Reason, c.Msg = AgentDown, fmt.Sprintf("the agent of host %s does not report: is heddle agent running there?", at.Host)
 		return at.Host, c
 	}
 	switch is := node.Objects[namespace]; {
 	case is.Rev >= max(rev, at.Rev):
-		c.OK = true
+		c.OK, c.Since = true, node.Held[namespace].Held.Since(max(rev, at.Rev), node.Since)
 	case is.Error != "":
+		c.Since = node.Held[namespace].ErrSince
 		c.Reason, c.Msg = ServiceFailed, fmt.Sprintf("%s on host %s: %s", namespace, at.Host, is.Error)
 	default:
 		c.Reason, c.Msg = ServicePending, fmt.Sprintf("%s on host %s holds revision %d, %d is needed", namespace, at.Host, is.Rev, max(rev, at.Rev))

@@ -35,12 +35,20 @@ const (
 
 // Condition is one step on the way of a port to ACTIVE.
 type Condition struct {
-	Type   string `json:"type"` // "Bound", "Connected", "Realized", "DHCP", "Placed", "Whole"
-	OK     bool   `json:"ok"`
-	Reason Reason `json:"reason,omitempty"`
-	Msg    string `json:"message,omitempty"`
-	Host   string `json:"host,omitempty"`
+	Type string `json:"type"` // "Bound", "Connected", "Realized", "DHCP", "Placed", "Whole", …
+	OK   bool   `json:"ok"`
+	// Unknown is true if it cannot be told whether the condition holds, and Info if it does not and may well
+	// be meant so. OK is false then, and nothing is held against the object.
+	Unknown bool      `json:"unknown,omitempty"`
+	Info    bool      `json:"info,omitempty"`
+	Reason  Reason    `json:"reason,omitempty"`
+	Msg     string    `json:"message,omitempty"`
+	Host    string    `json:"host,omitempty"`
+	Since   time.Time `json:"since,omitzero"` // when it came to be so; zero if that is not known
 }
+
+// Wrong reports whether the condition does not hold and should.
+func (c Condition) Wrong() bool { return !c.OK && !c.Unknown && !c.Info }
 
 // Port is the state of a port.
 type Port struct {
@@ -55,6 +63,9 @@ type Target struct {
 	Rev       uint64    `json:"rev"` // newest revision that it confirmed
 	At        time.Time `json:"at"`  // when
 	Err       string    `json:"error,omitempty"`
+	Since     time.Time `json:"since,omitzero"`     // when it connected, or went; zero: it never connected
+	ErrSince  time.Time `json:"err_since,omitzero"` // when passes began to fail
+	Held      Marks     `json:"-"`                  // which revisions it held since when
 }
 
 // Host is what is known of a host's state. It is a value that is replaced, never changed.
@@ -63,6 +74,8 @@ type Host struct {
 	OVSDB   bool                      `json:"ovsdb"`          // its OVSDB is, or was, connected: it has one
 	Targets map[string]Target         `json:"targets"`        // "ovsdb" and the bridges, by name
 	Pending map[model.ID]spec.Pending `json:"-"`              // what keeps networks from being whole there
+	Waits   map[model.ID]time.Time    `json:"-"`              // since when, by network
+	Tunnels map[string]Tunnel         `json:"-"`              // by interface
 	Node    *Node                     `json:"node,omitempty"` // its agent, if one ever reported
 }
 
@@ -111,7 +124,7 @@ func (v View) Port(m *model.Model, p *model.Port) Port {
 	if home == nil {
 		return Port{Status: Down, Conditions: []Condition{unplugged(m, p)}}
 	}
-	out := Port{Status: Active, Host: home.Host, Conditions: []Condition{{Type: "Bound", OK: true, Host: home.Host}}}
+	out := Port{Status: Active, Host: home.Host, Conditions: []Condition{{Type: "Bound", OK: true, Host: home.Host, Since: home.Since}}}
 	add := func(status string, c Condition) {
 		out.Conditions = append(out.Conditions, c)
 		if !c.OK && out.Status == Active {
@@ -119,7 +132,7 @@ func (v View) Port(m *model.Model, p *model.Port) Port {
 		}
 	}
 	add(Down, v.connected(home.Host))
-	rev := max(p.Rev, home.Rev)
+	rev, changed := max(p.Rev, home.Rev), later(p.Updated, home.Since)
 	if vlan, ok := m.VLANs.Get(model.VLANKey(home.Host, p.Network)); ok {
 		rev = max(rev, vlan.Rev)
 	}
@@ -127,14 +140,14 @@ func (v View) Port(m *model.Model, p *model.Port) Port {
 		// A host that is away is not waited for: it gets everything when it is back, and must not
 		// hold up the ports of others.
 		if h, known := v[host]; host == home.Host || known && h.Down() == "" {
-			add(Build, v.confirmed(host, rev))
+			add(Build, v.confirmed(host, rev, changed))
 		}
 	}
 	if c, needed := v.dhcp(m, p); needed {
 		add(Build, c)
 	}
 	if why, waits := v[home.Host].Pending[p.Network]; waits {
-		add(Build, Condition{Type: "Whole", Reason: Reason(why.Reason), Msg: why.Msg, Host: home.Host})
+		add(Build, Condition{Type: "Whole", Reason: Reason(why.Reason), Msg: why.Msg, Host: home.Host, Since: v[home.Host].Waits[p.Network]})
 	}
 	return out
 }
@@ -150,7 +163,13 @@ func unplugged(m *model.Model, p *model.Port) Condition {
 func (v View) connected(host string) Condition {
 	c := Condition{Type: "Connected", Host: host}
 	h, known := v[host]
-	switch down := h.Down(); {
+	down := h.Down()
+	for name, t := range h.Targets {
+		if down == "" || name == down {
+			c.Since = later(c.Since, t.Since)
+		}
+	}
+	switch {
 	case !known || len(h.Targets) == 0:
 		c.Reason, c.Msg = HostDown, "host "+host+" is not connected"
 	case down == "ovsdb":
@@ -163,18 +182,24 @@ func (v View) connected(host string) Condition {
 	return c
 }
 
-func (v View) confirmed(host string, rev uint64) Condition {
+// confirmed is the condition that a host holds a revision, which something came to need at a time.
+func (v View) confirmed(host string, rev uint64, changed time.Time) Condition {
 	c := Condition{Type: "Realized", Host: host}
 	h := v[host]
 	got, last := h.Confirmed()
 	if got >= rev {
 		c.OK = true
+		for _, t := range h.Targets {
+			c.Since = later(c.Since, t.Held.Since(rev, later(changed, t.Since)))
+		}
 		return c
 	}
 	if broken := h.broken(rev); broken != "" {
-		c.Reason, c.Msg = ApplyFailed, fmt.Sprintf("%s of host %s: %s", broken, host, h.Targets[broken].Err)
+		c.Reason, c.Since = ApplyFailed, h.Targets[broken].ErrSince
+		c.Msg = fmt.Sprintf("%s of host %s: %s", broken, host, h.Targets[broken].Err)
 		return c
 	}
-	c.Reason, c.Msg = FlowsPending, fmt.Sprintf("%s of host %s has confirmed revision %d, the port needs %d", last, host, got, rev)
+	c.Reason, c.Since = FlowsPending, changed
+	c.Msg = fmt.Sprintf("%s of host %s has confirmed revision %d, the port needs %d", last, host, got, rev)
 	return c
 }

@@ -54,3 +54,9 @@ type BridgeFlows struct {
 	// known.
 	Err error
 }
+
+// Counters are what went through a port since it was made.
+type Counters struct {
+	RxPackets, TxPackets uint64
+	RxBytes, TxBytes     uint64
+}

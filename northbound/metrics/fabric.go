@@ -18,6 +18,7 @@ type Fabric struct {
 	FloatingIPs map[string]int // by status
 	Agents      []Agent
 	StoreBytes  int64 // of the file; 0 if there is none
+	Tunnels     []Tunnels
 }
 
 // Switch is a connected bridge.
@@ -32,6 +33,12 @@ type Target struct {
 	Host, Target string // "ovsdb", "br-int"
 	Connected    bool
 	Revision     uint64 // newest that it confirmed
+}
+
+// Tunnels are those of a host that are in one state.
+type Tunnels struct {
+	Host, State string // "up", "down", "unknown"
+	Number      int
 }
 
 // Agent is a gateway host's node agent that has reported.
@@ -63,6 +70,7 @@ var (
 	descAgent     = desc("heddle_agent_connected", "Whether the node agent of a host reports.", "host")
 	descSpaces    = desc("heddle_agent_namespaces", "Namespaces that the node agent of a host has or should have.", "host")
 	descFailed    = desc("heddle_agent_failed_namespaces", "Namespaces that the node agent of a host cannot make as wanted.", "host")
+	descTunnels   = desc("heddle_tunnels", "Tunnels of a host to others by state.", "host", "state")
 	descBytes     = desc("heddle_store_size_bytes", "Size of the store's file.")
 	descConfirmed = desc("heddle_target_revision", "Newest revision that an OVSDB or bridge of a host confirmed.", "host", "target")
 )
@@ -74,7 +82,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 // Describe sends what Collect can send.
 func (fabricCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descRevision, descNetworks, descSubnets, descPorts, descPlugged, descLearned, descEvents,
-		descSwitch, descPortsOf, descTarget, descConfirmed, descWanted, descRouters, descFloating, descAgent, descSpaces, descFailed, descBytes} {
+		descSwitch, descPortsOf, descTarget, descConfirmed, descWanted, descRouters, descFloating, descAgent, descSpaces, descFailed, descTunnels, descBytes} {
 		out <- d
 	}
 }
@@ -115,6 +123,9 @@ func (c fabricCollector) Collect(out chan<- prometheus.Metric) {
 		gauge(descAgent, truth(a.Connected), a.Host)
 		gauge(descSpaces, float64(a.Namespaces), a.Host)
 		gauge(descFailed, float64(a.Failed), a.Host)
+	}
+	for _, t := range f.Tunnels {
+		gauge(descTunnels, float64(t.Number), t.Host, t.State)
 	}
 	if f.StoreBytes > 0 {
 		gauge(descBytes, float64(f.StoreBytes))

@@ -26,6 +26,7 @@ func fabric() Fabric {
 		Switches: []Switch{{DPID: "00000000000000aa", Host: "h1", Bridge: "br-int", Ports: 4, Flows: 70}, {DPID: "00000000000000bb"}},
 		Targets:  []Target{{Host: "h1", Target: "ovsdb", Connected: true, Revision: 41}, {Host: "h2", Target: "br-tun"}},
 		Routers:  2, FloatingIPs: map[string]int{"ACTIVE": 7}, Agents: []Agent{{Host: "h1", Connected: true, Namespaces: 5, Failed: 1}, {Host: "h2"}}, StoreBytes: 65536,
+		Tunnels: []Tunnels{{"h1", "up", 3}, {"h1", "down", 1}},
 	}
 }
 
@@ -94,6 +95,7 @@ func TestWhatIsToldIsScraped(t *testing.T) {
 		`heddle_agent_namespaces{host="h1"} 5`,
 		`heddle_agent_failed_namespaces{host="h1"} 1`,
 		`heddle_store_size_bytes 65536`,
+		`heddle_tunnels{host="h1",state="down"} 1`,
 	} {
 		if !slices.Contains(got, want) {
 			t.Errorf("scrape lacks %s", want)

@@ -110,7 +110,7 @@ func (o objects) state(r model.Resource) status.Object {
 func (o objects) object(r model.Resource) objectView {
 	state := o.state(r)
 	v := objectView{Kind: r.Kind(), ID: r.Key(), Name: nameOf(r), Status: state.Status, OK: state.OK(), Host: state.Host}
-	if c := state.Broken(); c != nil {
+	if c := state.Worst(); c != nil {
 		v.Reason, v.Message = c.Reason, c.Msg
 	}
 	if meta := metaOf(r); meta != nil {
