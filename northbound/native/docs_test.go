@@ -43,7 +43,7 @@ func TestDocumentDescribesEverything(t *testing.T) {
 	}
 	for _, b := range []event.Body{event.SwitchUp{}, event.SwitchDown{}, event.SwitchUnknown{}, event.HostUp{}, event.HostDown{},
 		event.PortPlugged{}, event.PortUnplugged{}, event.Reconciled{}, event.Drift{}, event.ReconcileFailed{}, event.ReconcileRecovered{},
-		event.MACLearned{}, event.MACForgotten{}, event.Changed{}, history.Missed{}} {
+		event.TunnelDown{}, event.TunnelUp{}, event.MACLearned{}, event.MACForgotten{}, event.Changed{}, history.Missed{}} {
 		if !strings.Contains(doc, "| `"+b.Kind()+"` |") {
 			t.Errorf("docs/api.md lacks the event %s", b.Kind())
 		}

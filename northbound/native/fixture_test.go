@@ -131,6 +131,10 @@ func (f *fabric) FlowsOf(_ context.Context, cookie of.Cookie) []view.BridgeFlows
 	return []view.BridgeFlows{out, {Host: "h2", Bridge: "br-tun", Err: errBroken}}
 }
 
+func (f *fabric) TunnelCounters(context.Context) map[string]map[string]view.Counters {
+	return map[string]map[string]view.Counters{"h1": {"vxlan-0a000002": {RxPackets: 3, TxPackets: 4, RxBytes: 300, TxBytes: 400}}}
+}
+
 type tally struct{ drifted, failed uint64 }
 
 func (c tally) Drifted() uint64 { return c.drifted }

@@ -106,6 +106,10 @@ func newGateway(t testing.TB) *fixture {
 		"qdhcp-" + blue:   {Rev: 12},
 		"qrouter-gone":    {Removing: true},
 	}}
+	h1.Tunnels = map[string]status.Tunnel{
+		"gre-0a000002":   {State: status.TunnelUp, Since: at(20), Watched: true, Egress: "br-phy", Carrier: true, MTU: 1400},
+		"vxlan-0a000002": {State: status.TunnelDown, Since: at(30), Watched: true, Egress: "br-phy", Carrier: true, MTU: 1400},
+	}
 	f.fabric.state["h1"] = h1
 	return f
 }
@@ -117,6 +121,8 @@ func TestGatewayAnswers(t *testing.T) {
 		"topology":              "/v1/topology",
 		"topology_without_port": "/v1/topology?ports=0",
 		"tunnels":               "/v1/tunnels",
+		"tunnels_down":          "/v1/tunnels?host=h1&state=down&limit=1",
+		"host_tunnel_down":      "/v1/hosts/h1",
 		"agents":                "/v1/agents",
 		"leases":                "/v1/leases",
 		"leases_of_port":        "/v1/leases?network=" + blue + "&port=" + bluePt1,

@@ -100,10 +100,11 @@ type hostsView struct {
 	said    func(host string) []string // problems with what a host says
 	sharing map[netip.Addr][]string    // hosts by tunnel address
 	tunnels bool                       // there are tunnel networks
+	paths   map[string][]status.Path   // by host, once they were asked for
 }
 
 func (s *server) viewHosts(m *model.Model) hostsView {
-	v := hostsView{m: m, state: s.Fabric.Status(), said: s.Fabric.Problems, sharing: map[netip.Addr][]string{}}
+	v := hostsView{m: m, state: s.Fabric.Status(), said: s.Fabric.Problems, sharing: map[netip.Addr][]string{}, paths: map[string][]status.Path{}}
 	for _, name := range v.m.Hosts.Sorted() {
 		h, _ := v.m.Hosts.Get(name)
 		if ip := h.Settings().EncapIP; ip.IsValid() {
@@ -114,6 +115,16 @@ func (s *server) viewHosts(m *model.Model) hostsView {
 		v.tunnels = v.tunnels || v.m.TypeInUse(t)
 	}
 	return v
+}
+
+// pathsOf returns the tunnels of a host.
+func (v hostsView) pathsOf(h *model.Host) []status.Path {
+	paths, known := v.paths[h.Name]
+	if !known {
+		paths = v.state.Paths(v.m, h)
+		v.paths[h.Name] = paths
+	}
+	return paths
 }
 
 func (v hostsView) host(h *model.Host) hostView {
@@ -181,14 +192,52 @@ func (v hostsView) problems(h *model.Host) []problem {
 	}
 	for _, name := range slices.Sorted(maps.Keys(state.Targets)) {
 		t := state.Targets[name]
-		if !t.Connected {
-			add("NotConnected", "%s is not connected", name)
+		switch {
+		case t.Connected:
+		case name == targetOVSDB:
+			add("NotConnected", "ovsdb is not connected%s: is the host up, does ovsdb-server run there, and does ovs-vsctl get-manager name an address of this server that the host reaches?", since(t.Since))
+		default:
+			add("NotConnected", "%s is not connected%s: does ovs-vswitchd run there, and what does ovs-vsctl show say of the bridge's controller?", name, since(t.Since))
 		}
 		if t.Err != "" {
-			add("ApplyFailed", "%s: %s", name, t.Err)
+			add("ApplyFailed", "%s%s: %s", name, since(t.ErrSince), t.Err)
 		}
 	}
-	return append(out, v.faults(h)...)
+	out = append(out, v.faults(h)...)
+	return append(out, v.tunnelProblems(h)...)
+}
+
+// since is " since" a time, nothing if that is not known.
+func since(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return " since " + t.UTC().Format(time.RFC3339)
+}
+
+// maxTunnelProblems is how many tunnels that are down are told one by one.
+const maxTunnelProblems = 5
+
+// tunnelProblems lists the tunnels of a host that are down, and what its tunnels leave by if that is too
+// narrow.
+func (v hostsView) tunnelProblems(h *model.Host) []problem {
+	var out []problem
+	down := 0
+	for _, p := range v.pathsOf(h) {
+		if p.State != status.TunnelDown {
+			continue
+		}
+		if down++; down <= maxTunnelProblems {
+			out = append(out, problem{string(p.Reason), p.Title() + " is down" + since(p.Since) + ": " + p.Msg})
+		}
+	}
+	if down > maxTunnelProblems {
+		out = append(out, problem{string(status.TunnelIsDown), fmt.Sprintf("%d more tunnels are down; GET /v1/tunnels?host=%s&state=down lists all", down-maxTunnelProblems, h.Name)})
+	}
+	if c, needed := v.state.Underlay(v.m, h.Name); needed && c.Wrong() {
+		out = append(out, problem{string(c.Reason), c.Msg})
+	}
+	return out
 }
 
 // faults lists what is wrong with a host beside its connections and what was applied: with what it says,

@@ -14,13 +14,14 @@ import (
 
 // topologyView is everything there is and how it hangs together.
 type topologyView struct {
-	Revision   uint64        `json:"revision"`
-	Hosts      []topoHost    `json:"hosts"`
-	Tunnels    []tunnelView  `json:"tunnels"`
-	Networks   []topoNetwork `json:"networks"`
-	Routers    []topoRouter  `json:"routers"`
-	Ports      []topoPort    `json:"ports"`
-	PortsTotal int           `json:"ports_total"`
+	Revision     uint64        `json:"revision"`
+	Hosts        []topoHost    `json:"hosts"`
+	Tunnels      []tunnelView  `json:"tunnels"`
+	Networks     []topoNetwork `json:"networks"`
+	Routers      []topoRouter  `json:"routers"`
+	Ports        []topoPort    `json:"ports"`
+	PortsTotal   int           `json:"ports_total"`
+	TunnelsTotal int           `json:"tunnels_total"`
 }
 
 type topoHost struct {
@@ -100,11 +101,14 @@ type topoPort struct {
 	Reason  status.Reason `json:"reason,omitempty"`
 }
 
-// topologyPorts is how many ports a topology shows unless it is asked for more.
-const topologyPorts = 500
+// How many ports and tunnels a topology shows unless it is asked for more.
+const (
+	topologyPorts   = 500
+	topologyTunnels = 2000
+)
 
 func (s *server) topology(w http.ResponseWriter, r *http.Request) error {
-	q, err := parseQuery(r, "ports")
+	q, err := parseQuery(r, "ports", "tunnels")
 	if err != nil {
 		return err
 	}
@@ -112,11 +116,17 @@ func (s *server) topology(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	tunnels, err := q.number("tunnels", topologyTunnels)
+	if err != nil {
+		return err
+	}
 	m := s.Store.Snapshot()
 	t := topology{m: m, who: identity.From(r.Context()), objects: s.viewObjects(m, identity.From(r.Context()))}
 	v := topologyView{Revision: m.Rev, Hosts: []topoHost{}, Tunnels: []tunnelView{}, Networks: t.networks(), Routers: t.routers()}
 	if t.who.Admin {
-		v.Hosts, v.Tunnels = t.hosts(s.Fabric.Switches()), s.tunnels(m)
+		paths := t.objects.hosts.allPaths()
+		v.Hosts, v.TunnelsTotal = t.hosts(s.Fabric.Switches()), len(paths)
+		v.Tunnels = s.viewTunnels(r.Context(), paths[:min(tunnels, uint64(len(paths)))])
 	}
 	v.Ports, v.PortsTotal = t.ports(int(min(ports, uint64(m.Ports.Len()))))
 	return writeJSON(w, http.StatusOK, v)
