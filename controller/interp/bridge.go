@@ -1,6 +1,7 @@
 package interp
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -83,12 +84,8 @@ func NewBridge(c Config) *Bridge {
 		b.track = NewConnection
 	}
 	for _, p := range c.Ports {
-		b.ports[p.No] = &p
+		b.SetPort(p)
 	}
-	for _, p := range b.ports {
-		b.order = append(b.order, p)
-	}
-	slices.SortFunc(b.order, func(x, y *Port) int { return int(int64(x.No) - int64(y.No)) })
 	for _, g := range c.Groups {
 		b.groups[g.ID] = g
 	}
@@ -112,15 +109,33 @@ func Patch(a *Bridge, portA of.PortNo, b *Bridge, portB of.PortNo) {
 }
 
 func (b *Bridge) plug(no of.PortNo, peer *Bridge, peerPort of.PortNo) {
-	p := b.ports[no]
-	if p == nil {
-		p = &Port{No: no}
-		b.ports[no] = p
-		i, _ := slices.BinarySearchFunc(b.order, no, func(p *Port, no of.PortNo) int { return int(int64(p.No) - int64(no)) })
-		b.order = slices.Insert(b.order, i, p)
+	if b.ports[no] == nil {
+		b.SetPort(Port{No: no})
 	}
+	p := b.ports[no]
 	p.peer, p.peerPort = peer, peerPort
 }
+
+// SetPort adds a port, or changes the one that has its number.
+func (b *Bridge) SetPort(p Port) {
+	i, has := slices.BinarySearchFunc(b.order, p.No, byNumber)
+	if has {
+		b.order[i] = &p
+	} else {
+		b.order = slices.Insert(b.order, i, &p)
+	}
+	b.ports[p.No] = &p
+}
+
+// RemovePort removes a port, if there is one with the number.
+func (b *Bridge) RemovePort(no of.PortNo) {
+	if i, has := slices.BinarySearchFunc(b.order, no, byNumber); has {
+		b.order = slices.Delete(b.order, i, i+1)
+		delete(b.ports, no)
+	}
+}
+
+func byNumber(p *Port, no of.PortNo) int { return cmp.Compare(p.No, no) }
 
 // Port returns a port by its number; ok is false if the bridge has none of it.
 func (b *Bridge) Port(no of.PortNo) (p Port, ok bool) {

@@ -282,7 +282,7 @@ func (p *Packet) setHeader(f of.Field, v of.Value) bool {
 	case of.FieldTCPDst, of.FieldUDPDst, of.FieldSCTPDst, of.FieldICMPCode, of.FieldICMP6Code:
 		p.Transport.Dst = uint16(v.Lo)
 	case of.FieldARPOp:
-		p.ARP.Op = uint16(v.Lo)
+		p.ARP.Op = uint16(v.Lo & 0xff) // Open vSwitch keeps no more of it
 	case of.FieldARPSPA:
 		p.ARP.SPA = v.Addr4()
 	case of.FieldARPTPA:

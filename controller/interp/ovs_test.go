@@ -108,7 +108,6 @@ func (g *generator) learned() []interp.MAC {
 // TestLimitsAreThoseOfOpenVSwitch leads packets in circles.
 func TestLimitsAreThoseOfOpenVSwitch(t *testing.T) {
 	l := twoBridges(t)
-	l.exact = true
 	out := func(p of.PortNo) of.Action { return of.Output{Port: p} }
 	resubmit := func(t of.TableID) of.Action { return of.Resubmit{Port: of.PortInPort, Table: t} }
 	// fan sends the packet through each later table n times.

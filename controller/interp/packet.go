@@ -98,7 +98,7 @@ type Transport struct {
 
 // ARP is an ARP or RARP packet.
 type ARP struct {
-	Op       uint16 // 1 request, 2 reply
+	Op       uint16 // 1 request, 2 reply; up to 255
 	SPA, TPA netip.Addr
 	SHA, THA of.MAC
 }

@@ -120,8 +120,11 @@ func TestFieldsAreReadAsTheyWereWritten(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := of.Ones(f.Bits())
-			if f == of.FieldIPTOS {
+			switch f {
+			case of.FieldIPTOS:
 				want = of.Num(0xfc)
+			case of.FieldARPOp:
+				want = of.Num(0xff)
 			}
 			before := p
 			if p.Set(f, want) {

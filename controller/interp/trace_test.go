@@ -247,7 +247,7 @@ func sections(t *interp.Trace, datapathPort func(*interp.Bridge, of.PortNo) (nam
 	for len(queue) > 0 {
 		now := queue[0]
 		queue = queue[1:]
-		s := section{final: t.Final, limit: t.Limit != interp.NoReason}
+		s := section{final: asPrinted(t.Final), limit: t.Limit != interp.NoReason}
 		var visit func(steps []*interp.Step)
 		visit = func(steps []*interp.Step) {
 			for _, x := range steps {
@@ -281,6 +281,16 @@ func sections(t *interp.Trace, datapathPort func(*interp.Bridge, of.PortNo) (nam
 		}
 		visit(now)
 		out = append(out, s)
+	}
+	return out
+}
+
+// asPrinted is a packet without what its text leaves out, such as the ICMP type that an action gave to a later
+// fragment.
+func asPrinted(p interp.Packet) interp.Packet {
+	out, err := interp.ParsePacket(p.String())
+	if err != nil {
+		panic(err) // the fuzz test is about this
 	}
 	return out
 }
