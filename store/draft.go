@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/heddle-sdn/heddle/store/model"
@@ -42,9 +40,7 @@ func (d *Draft) Update(ctx context.Context, fn func(*Tx) error) (*model.Model, e
 	}
 	tx := NewTx(d.of, d.now().UTC().Round(0), CauseOf(ctx))
 	if d.tx != nil {
-		next := *d.tx
-		next.edits, next.index = slices.Clone(d.tx.edits), maps.Clone(d.tx.index)
-		tx = &next
+		tx = d.tx.Branch()
 	}
 	if err := fn(tx); err != nil {
 		return nil, err
@@ -58,7 +54,7 @@ func (d *Draft) Changed() Change {
 	if d.tx == nil {
 		return Change{}
 	}
-	edits := (&Tx{edits: slices.Clone(d.tx.edits)}).finish()
+	edits := d.tx.Edits()
 	if len(edits) == 0 {
 		return Change{}
 	}

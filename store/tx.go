@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/heddle-sdn/heddle/store/model"
@@ -91,6 +93,23 @@ func (tx *Tx) note(kind, key string, after model.Resource) {
 	tx.index[k] = len(tx.edits)
 	tx.edits = append(tx.edits, Edit{Before: tx.base.Get(kind, key), After: after})
 }
+
+// Branch returns a transaction that goes on from tx and leaves it as it is, to find out what a step would
+// change. [Tx.Join] takes over what it did.
+func (tx *Tx) Branch() *Tx {
+	b := *tx
+	b.edits, b.index = slices.Clone(tx.edits), maps.Clone(tx.index)
+	return &b
+}
+
+// Join makes tx what a branch of it has become. tx must not have changed since.
+func (tx *Tx) Join(b *Tx) { tx.model, tx.edits, tx.index = b.model, b.edits, b.index }
+
+// Base returns the model that the transaction began with.
+func (tx *Tx) Base() *model.Model { return tx.base }
+
+// Edits returns what the transaction has changed so far.
+func (tx *Tx) Edits() []Edit { return tx.Branch().finish() }
 
 // StampNew fills the fields of a new object that tell of its making: times, revision, cause.
 func (tx *Tx) StampNew(m *model.Meta) {
