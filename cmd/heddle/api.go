@@ -32,7 +32,7 @@ func (s *server) api() (http.Handler, error) {
 	plans.Show(networking.Attributes, native.HostAttributes)
 	return httpd.Mounts{
 		"/": networking,
-		"/v1": native.New(native.Config{Store: drafts, Past: s.store, Plans: plans, Hosts: s.ops, Fabric: s.control, MACs: s.macs, Events: s.events,
+		"/v1": native.New(native.Config{Store: drafts, Past: s.store, Plans: plans, Documents: networking, Hosts: s.ops, Fabric: s.control, MACs: s.macs, Events: s.events,
 			Counters: s.metrics, Auth: auth, Log: log, Version: version().Version, Observe: s.metrics.Request}),
 		"/node":    nodeapi.New(nodeapi.Config{Specs: nodes{s.control}, Reports: nodes{s.control}, Auth: auth, Log: log}),
 		"/metrics": s.metrics.Handler(),

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -54,8 +55,9 @@ func mac(last byte) of.MAC { return of.MAC{0xfa, 0x16, 0x3e, 0, 0, last} }
 
 // memory is a store that forgets everything with the test.
 type memory struct {
-	mu sync.Mutex
-	m  *model.Model
+	mu      sync.Mutex
+	m       *model.Model
+	changes []store.Change
 }
 
 func (s *memory) Snapshot() *model.Model {
@@ -74,10 +76,19 @@ func (s *memory) Update(ctx context.Context, fn func(*store.Tx) error) (*model.M
 	m := *tx.Model()
 	m.Rev = tx.Rev()
 	s.m = &m
+	s.changes = append(s.changes, store.Change{Rev: m.Rev, Time: tx.Now(), Cause: tx.Cause(), Edits: tx.Edits()})
 	return s.m, nil
 }
 
-func (s *memory) ChangesSince(uint64) ([]store.Change, bool) { return nil, true }
+func (s *memory) ChangesSince(rev uint64) ([]store.Change, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.changes, func(c store.Change) bool { return c.Rev > rev })
+	if i < 0 {
+		return nil, false
+	}
+	return s.changes[i:], false
+}
 
 // fabric is a controller that says what a test tells it to say.
 type fabric struct {
@@ -162,6 +173,7 @@ type fixture struct {
 	fabric *fabric
 	events *event.Log
 	config Config
+	clock  func() time.Time // of plans
 }
 
 func newFixture(t testing.TB, change ...func(*Config)) *fixture {
@@ -178,7 +190,8 @@ func newFixture(t testing.TB, change ...func(*Config)) *fixture {
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	f := &fixture{store: &memory{m: fixtureModel()}, fabric: fixtureFabric(), events: event.NewLog(8, func() time.Time { return at(40) })}
-	plans := plan.New(plan.Config{Store: f.store, Fabric: f.fabric, Now: func() time.Time { return noon }})
+	f.clock = func() time.Time { return noon }
+	plans := plan.New(plan.Config{Store: f.store, Fabric: f.fabric, Now: func() time.Time { return f.clock() }})
 	plans.Show(HostAttributes)
 	f.config = Config{Store: plan.Drafts{Store: f.store}, Plans: plans, Hosts: ops, Fabric: f.fabric, MACs: macs, Events: f.events, Counters: tally{3, 1},
 		Auth: tokens{}, Log: logrus.NewEntry(log), Version: "1.2.0", Now: func() time.Time { return noon }}
@@ -322,6 +335,11 @@ func failure(t *testing.T, w *httptest.ResponseRecorder) apiError {
 		t.Errorf("error says code %d, the answer has %d", body.Error.Code, w.Code)
 	}
 	return body.Error
+}
+
+// replaced is a body with something that is random put by something that is not.
+func replaced(b *bytes.Buffer, random, by string) *bytes.Buffer {
+	return bytes.NewBuffer(bytes.ReplaceAll(b.Bytes(), []byte(random), []byte(by)))
 }
 
 var errBroken = errors.New("broken")

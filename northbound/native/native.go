@@ -20,6 +20,7 @@ import (
 	"github.com/heddle-sdn/heddle/controller/spec"
 	"github.com/heddle-sdn/heddle/controller/status"
 	"github.com/heddle-sdn/heddle/controller/view"
+	"github.com/heddle-sdn/heddle/northbound/change"
 	"github.com/heddle-sdn/heddle/northbound/httpd"
 	"github.com/heddle-sdn/heddle/northbound/identity"
 	"github.com/heddle-sdn/heddle/northbound/plan"
@@ -79,6 +80,11 @@ type Events interface {
 	Last() uint64
 }
 
+// Documents applies declarative documents; the Networking API does.
+type Documents interface {
+	Apply(ctx context.Context, who identity.Identity, d change.Document) (change.Applied, error)
+}
+
 // Counters tell what the loops found since the process started.
 type Counters interface {
 	Drifted() uint64 // flows and rows that others had altered, and that were repaired
@@ -87,16 +93,17 @@ type Counters interface {
 
 // Config is what the API is made of. The fields of the first group are needed.
 type Config struct {
-	Store    Store
-	Past     Past
-	Hosts    Hosts
-	Fabric   Fabric
-	MACs     MACs
-	Events   Events
-	Counters Counters
-	Plans    *plan.Plans
-	Auth     identity.Authenticator
-	Log      *logrus.Entry
+	Store     Store
+	Past      Past
+	Hosts     Hosts
+	Fabric    Fabric
+	MACs      MACs
+	Events    Events
+	Counters  Counters
+	Plans     *plan.Plans
+	Documents Documents
+	Auth      identity.Authenticator
+	Log       *logrus.Entry
 
 	// Version is the program's, for /v1/status.
 	Version string
@@ -117,8 +124,8 @@ type Config struct {
 	Observe func(route, method string, code int, took time.Duration)
 }
 
-// maxBody is the longest request body in bytes. A host with a thousand bridge mappings fits.
-const maxBody = 1 << 20
+// maxBody is the longest request body in bytes. A document of ten thousand ports fits.
+const maxBody = 4 << 20
 
 type server struct {
 	Config
@@ -181,6 +188,7 @@ func (s *server) routes() {
 	s.route("/v1/events", methods{"GET": s.admin(s.events)})
 	s.route("/v1/ports/{id}", methods{"GET": s.showPort})
 	s.route("/v1/networks/{id}", methods{"GET": s.showNetwork})
+	s.route("/v1/apply", methods{"POST": s.apply})
 	s.route("/v1/plans", methods{"GET": s.listPlans})
 	s.route("/v1/plans/{id}", methods{"GET": s.showPlan, "DELETE": s.dropPlan})
 	s.route("/v1/plans/{id}/apply", methods{"POST": s.applyPlan})

@@ -26,17 +26,18 @@ func describeObjects[T, C, U any](s *server, r *resource[T, C, U]) {
 		}
 		var out []change.Attribute
 		for _, a := range r.shapeFor(v, nil) {
-			if a.name == "tenant_id" || a.post == nil && a.put == nil && a.name != "tags" && a.name != "router_id" {
-				continue
-			}
-			if a.get != nil {
-				out = append(out, change.Attribute{Name: a.name, Value: a.get(v, t).append(nil)})
-			} else {
-				out = append(out, change.Attribute{Name: a.name, Value: a.json(nil, v, t)})
+			if settable(a) {
+				out = append(out, change.Attribute{Name: a.name, Value: a.shown(v, t)})
 			}
 		}
 		return out, true
 	})
+}
+
+// settable reports whether an attribute is one that clients set, if only with others: the tags, and the
+// router of a floating IP.
+func settable[T, C, U any](a *attr[T, C, U]) bool {
+	return a.name != "tenant_id" && (a.post != nil || a.put != nil || a.name == "tags" || a.name == "router_id")
 }
 
 // Attributes shows an object of the API as one viewer sees it in a model, in the attributes that clients

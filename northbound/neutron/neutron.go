@@ -97,6 +97,12 @@ type server struct {
 	Config
 	router     *mux.Router
 	describers []change.Attributes
+
+	networks    *resource[*model.Network, l2.NetworkCreate, l2.NetworkUpdate]
+	subnets     *resource[*model.Subnet, l2.SubnetCreate, l2.SubnetUpdate]
+	ports       *resource[*model.Port, l2.PortCreate, l2.PortUpdate]
+	routers     *resource[*model.Router, router.Create, router.Update]
+	floatingIPs *resource[*model.FloatingIP, nat.FloatingIPCreate, nat.FloatingIPUpdate]
 }
 
 // API is the handler of "/" and of everything below "/v2.0".
@@ -116,16 +122,18 @@ func New(c Config) *API {
 	if c.MaxBody == 0 {
 		c.MaxBody = 4 << 20
 	}
-	s := &server{Config: c, router: mux.NewRouter().UseEncodedPath().SkipClean(true)}
+	s := &server{Config: c, router: mux.NewRouter().UseEncodedPath().SkipClean(true),
+		networks: networkTable(c.L2), subnets: subnetTable(c.L2), ports: portTable(c.L2, c.DNSDomain),
+		routers: routerTable(c.Routers), floatingIPs: floatingIPTable(c.NAT)}
 	s.handle("GET", "/", s.versions)
 	s.handle("GET", "/v2.0", s.resources)
 	s.handle("GET", "/v2.0/extensions", s.listExtensions)
 	s.handle("GET", "/v2.0/extensions/{alias}", s.showExtension)
-	serve(s, networkTable(c.L2))
-	serve(s, subnetTable(c.L2))
-	serve(s, portTable(c.L2, c.DNSDomain))
-	s.serveRouters(routerTable(c.Routers))
-	serve(s, floatingIPTable(c.NAT))
+	serve(s, s.networks)
+	serve(s, s.subnets)
+	serve(s, s.ports)
+	s.serveRouters(s.routers)
+	serve(s, s.floatingIPs)
 	serve(s, forwardingTable(c.NAT))
 	s.serveAgents()
 	s.router.NotFoundHandler = s.endpoint("", func(http.ResponseWriter, *http.Request) error { return errNotFound })

@@ -229,14 +229,18 @@ func (p *Plans) Apply(ctx context.Context, who identity.Identity, id string) (Vi
 		return View{}, Applied{}, err
 	}
 	var at time.Time
+	moved := &MovedError{Planned: x.before.Rev}
 	m, err := p.cfg.Store.Update(ctx, func(tx *store.Tx) error {
-		if now := tx.Model().Rev; now != x.before.Rev {
-			return p.moved(who, x.before.Rev, now)
+		if moved.Rev = tx.Model().Rev; moved.Rev != moved.Planned {
+			return moved
 		}
 		at = tx.Now()
 		tx.Replay(signed(tx, x.change.Edits))
 		return nil
 	})
+	if errors.Is(err, moved) {
+		moved.Since = p.since(who, moved.Planned)
+	}
 	if err != nil {
 		return View{}, Applied{}, err
 	}
@@ -268,10 +272,10 @@ func signed(tx *store.Tx, edits []store.Edit) []store.Edit {
 // maxSince bounds how many changes an error lists.
 const maxSince = 5
 
-// moved says what changed since a revision, of what the one who asks may know.
-func (p *Plans) moved(who identity.Identity, planned, now uint64) error {
-	e := &MovedError{Planned: planned, Rev: now}
-	changes, _ := p.cfg.Store.ChangesSince(planned)
+// since says what changed since a revision, as far as it is remembered and the one who asks may know.
+func (p *Plans) since(who identity.Identity, rev uint64) []string {
+	var out []string
+	changes, _ := p.cfg.Store.ChangesSince(rev)
 	more := 0
 	for _, c := range changes {
 		var names []string
@@ -283,7 +287,7 @@ func (p *Plans) moved(who identity.Identity, planned, now uint64) error {
 		switch {
 		case len(names) == 0:
 			continue
-		case len(e.Since) == maxSince:
+		case len(out) == maxSince:
 			more++
 			continue
 		}
@@ -294,15 +298,15 @@ func (p *Plans) moved(who identity.Identity, planned, now uint64) error {
 		if c.Cause.Request != "" {
 			what += " (" + c.Cause.Request + ")"
 		}
-		e.Since = append(e.Since, what)
+		out = append(out, what)
 	}
 	if more > 0 {
-		e.Since = append(e.Since, fmt.Sprintf("and %d changes more", more))
+		out = append(out, fmt.Sprintf("and %d changes more", more))
 	}
-	if len(e.Since) == 0 && len(changes) > 0 {
-		e.Since = []string{"objects of others changed"}
+	if len(out) == 0 && len(changes) > 0 {
+		out = []string{"objects of others changed"}
 	}
-	return e
+	return out
 }
 
 func (p *Plans) mayKnow(who identity.Identity, e store.Edit) bool {
