@@ -26,7 +26,7 @@ func (w *walk) arrive(h *host, iface string, no of.PortNo, p interp.Packet, pare
 		return
 	}
 	if at.port == nil {
-		w.end(parent, h, row.IntBridge, *causef(minor, "UnknownPort", "interface %s is of no port of the API", iface))
+		w.end(parent, h, row.IntBridge, *causef(minor, UnknownPort, "interface %s is of no port of the API", iface))
 		return
 	}
 	switch at.port.DeviceOwner {
@@ -34,7 +34,7 @@ func (w *walk) arrive(h *host, iface string, no of.PortNo, p interp.Packet, pare
 		w.end(parent, h, iface, *w.routerNotThere(at.port))
 		return
 	case model.OwnerDHCP:
-		w.end(parent, h, iface, *causef(major, "NoService", "%s is plugged%s, and no DHCP service is planned there", w.title(at.port), w.on(h)))
+		w.end(parent, h, iface, *causef(major, NoService, "%s is plugged%s, and no DHCP service is planned there", w.title(at.port), w.on(h)))
 		return
 	}
 	at.mac = at.port.MAC
@@ -44,11 +44,11 @@ func (w *walk) arrive(h *host, iface string, no of.PortNo, p interp.Packet, pare
 	title := w.title(at.port)
 	switch {
 	case p.EthDst != at.mac && !p.EthDst.IsMulticast():
-		w.end(parent, h, iface, cause{weight: aside, reason: "NotForIt", msg: title + " gets a copy that is not for it, and ignores it"})
+		w.end(parent, h, iface, cause{weight: aside, reason: NotForIt, msg: title + " gets a copy that is not for it, and ignores it"})
 	case p.EthDst.IsMulticast() || owns(at.port, p.IP.Dst):
 		w.deliver(at, p, parent, iface, fmt.Sprintf("%s%s gets it", title, w.on(h)))
 	default:
-		w.end(parent, h, iface, *causef(major, "NotItsAddress", "%s gets it, and does not have %s: what it does then is its system's business", title, p.IP.Dst))
+		w.end(parent, h, iface, *causef(major, NotItsAddress, "%s gets it, and does not have %s: what it does then is its system's business", title, p.IP.Dst))
 	}
 }
 
@@ -73,7 +73,7 @@ func (w *walk) arriveSpace(at station, p interp.Packet, parent int) {
 	}
 	ns := space.Spec()
 	if p.EthDst != at.mac && !p.EthDst.IsMulticast() {
-		w.end(parent, at.host, ns.Name, cause{weight: aside, reason: "NotForIt", msg: fmt.Sprintf("%s gets a copy that is not for it, and ignores it", w.spaceTitle(ns.Object))})
+		w.end(parent, at.host, ns.Name, cause{weight: aside, reason: NotForIt, msg: fmt.Sprintf("%s gets a copy that is not for it, and ignores it", w.spaceTitle(ns.Object))})
 		return
 	}
 	step := Step{Kind: KindNamespace, Host: at.host.name, Where: ns.Name, Packet: p.String(),
@@ -122,10 +122,10 @@ func (w *walk) inSpace(h *host, space *kernel.Space, out *kernel.Outcome, p inte
 	}
 	switch out.Fate {
 	case kernel.Drop:
-		w.end(w.last(), h, ns.Name, cause{weight: major, reason: out.Reason, msg: w.spaceDrop(ns, out)})
+		w.end(w.last(), h, ns.Name, cause{weight: major, reason: Reason(out.Reason), msg: w.spaceDrop(ns, out)})
 		return false
 	case kernel.Unknown:
-		w.end(w.last(), h, ns.Name, cause{weight: broken, reason: out.Reason, msg: out.Message, unknown: true})
+		w.end(w.last(), h, ns.Name, cause{weight: broken, reason: Reason(out.Reason), msg: out.Message, unknown: true})
 		return false
 	}
 	return true
@@ -141,7 +141,7 @@ func (w *walk) leaveSpace(h *host, space *kernel.Space, out kernel.Outcome, p in
 	port, _ := w.m.Ports.Get(link.Port)
 	no, ok := h.port(row.IntBridge, link.Peer)
 	if !ok {
-		w.end(id, h, ns.Name, *causef(broken, "PortNotOnSwitch", "link %s of %s is not plugged: br-int%s has no port %s", link.Name, w.spaceTitle(ns.Object), w.on(h), link.Peer))
+		w.end(id, h, ns.Name, *causef(broken, PortNotOnSwitch, "link %s of %s is not plugged: br-int%s has no port %s", link.Name, w.spaceTitle(ns.Object), w.on(h), link.Peer))
 		return
 	}
 	from := station{host: h, bridge: row.IntBridge, inPort: no, iface: link.Peer, mac: link.MAC, port: port, end: &end{space, link}}
@@ -179,7 +179,7 @@ func written(p interp.Packet, k kernel.Packet) interp.Packet {
 
 // spaceDrop says why a namespace drops a packet.
 func (w *walk) spaceDrop(ns spec.Namespace, out *kernel.Outcome) string {
-	if r, ok := w.byName(ns.Object).(*model.Router); ok && out.Reason == "NoRoute" && r.Gateway == nil {
+	if r, ok := w.byName(ns.Object).(*model.Router); ok && out.Reason == string(NoRoute) && r.Gateway == nil {
 		return fmt.Sprintf("%s has no route to %s: it has no gateway; set its external gateway, or add a route", w.title(r), out.Packet.Dst)
 	}
 	if fip := w.floatingIPAt(out.Packet.Dst); fip != nil && out.Reason == "DroppedByRule" {

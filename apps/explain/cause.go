@@ -27,12 +27,13 @@ const (
 // cause is why a packet, or a copy of one, ends.
 type cause struct {
 	weight  weight
-	reason  string // for programs
+	reason  Reason // for programs
 	msg     string // for people: where, why, and what to do
 	unknown bool   // it is not known how it goes on
+	inside  bool   // it is a matter of bridges and tunnels
 }
 
-func causef(w weight, reason, format string, args ...any) *cause {
+func causef(w weight, reason Reason, format string, args ...any) *cause {
 	return &cause{weight: w, reason: reason, msg: fmt.Sprintf(format, args...)}
 }
 
@@ -41,9 +42,9 @@ func (f *fabric) notThere(p *model.Port) *cause {
 	n, ok := f.m.Networks.Get(p.Network)
 	switch {
 	case !p.AdminUp:
-		return causef(major, "AdminDown", "%s is down: its admin_state_up is false", f.title(p))
+		return causef(major, AdminDown, "%s is down: its admin_state_up is false", f.title(p))
 	case ok && !n.AdminUp:
-		return causef(major, "AdminDown", "%s, which %s is on, is down: its admin_state_up is false", f.title(n), f.title(p))
+		return causef(major, AdminDown, "%s, which %s is on, is down: its admin_state_up is false", f.title(n), f.title(p))
 	case f.m.HostOf(p) != nil:
 		return nil
 	}
@@ -52,29 +53,29 @@ func (f *fabric) notThere(p *model.Port) *cause {
 		return f.routerNotThere(p)
 	case model.OwnerDHCP:
 		if f.m.HostOfService(model.ServiceDHCP, p.Network) == "" {
-			return causef(major, "NoGatewayHost", "DHCP of %s is on no host: there is no gateway host with an agent that runs", f.networkTitle(p.Network))
+			return causef(major, NoGatewayHost, "DHCP of %s is on no host: there is no gateway host with an agent that runs", f.networkTitle(p.Network))
 		}
-		return causef(major, "NotPlugged", "%s is not plugged: the agent of its gateway host has not made it", f.title(p))
+		return causef(major, NotPlugged, "%s is not plugged: the agent of its gateway host has not made it", f.title(p))
 	case model.OwnerFloatingIP:
 		return f.floatingIPNotThere(p)
 	}
 	if p.BindingHost != "" && f.sees == nil {
-		return causef(major, "NotPlugged", "%s is plugged nowhere: no interface with external_ids:iface-id=%s was seen on br-int of host %s, where it is bound", f.title(p), p.ID, p.BindingHost)
+		return causef(major, NotPlugged, "%s is plugged nowhere: no interface with external_ids:iface-id=%s was seen on br-int of host %s, where it is bound", f.title(p), p.ID, p.BindingHost)
 	}
-	return causef(major, "NotPlugged", "%s is plugged nowhere: no interface with external_ids:iface-id=%s was seen on any host", f.title(p), p.ID)
+	return causef(major, NotPlugged, "%s is plugged nowhere: no interface with external_ids:iface-id=%s was seen on any host", f.title(p), p.ID)
 }
 
 func (f *fabric) routerNotThere(p *model.Port) *cause {
 	r, ok := f.m.Routers.Get(model.ID(p.DeviceID))
 	switch {
 	case !ok:
-		return causef(major, "NotPlugged", "%s is plugged nowhere", f.title(p))
+		return causef(major, NotPlugged, "%s is plugged nowhere", f.title(p))
 	case !r.AdminUp:
-		return causef(major, "AdminDown", "%s is down: its admin_state_up is false", f.title(r))
+		return causef(major, AdminDown, "%s is down: its admin_state_up is false", f.title(r))
 	case f.m.HostOfService(model.ServiceRouter, r.ID) == "":
-		return causef(major, "NoGatewayHost", "%s is on no host: there is no gateway host with an agent that runs", f.title(r))
+		return causef(major, NoGatewayHost, "%s is on no host: there is no gateway host with an agent that runs", f.title(r))
 	}
-	return causef(major, "NotPlugged", "%s of %s is not plugged: the agent of its gateway host has not made it", f.title(p), f.title(r))
+	return causef(major, NotPlugged, "%s of %s is not plugged: the agent of its gateway host has not made it", f.title(p), f.title(r))
 }
 
 // floatingIPNotThere is for the port that holds a floating IP's address, which is plugged nowhere: a
@@ -83,13 +84,13 @@ func (f *fabric) floatingIPNotThere(p *model.Port) *cause {
 	fip, ok := f.m.FloatingIPs.Get(model.ID(p.DeviceID))
 	switch {
 	case !ok:
-		return causef(major, "NotAssociated", "%s is of a floating IP that is gone", f.title(p))
+		return causef(major, NotAssociated, "%s is of a floating IP that is gone", f.title(p))
 	case fip.Router == "":
-		return causef(major, "NotAssociated", "%s is given to no port, so that no router has it: associate it with a port", f.title(fip))
+		return causef(major, NotAssociated, "%s is given to no port, so that no router has it: associate it with a port", f.title(fip))
 	}
 	r, ok := f.m.Routers.Get(fip.Router)
 	if !ok {
-		return causef(major, "NotAssociated", "the router of floating IP %s is gone", fip.IP)
+		return causef(major, NotAssociated, "the router of floating IP %s is gone", fip.IP)
 	}
 	for _, leg := range f.m.PortsOfDevice(string(r.ID)) {
 		if leg.DeviceOwner == model.OwnerRouterGateway {
@@ -99,7 +100,7 @@ func (f *fabric) floatingIPNotThere(p *model.Port) *cause {
 			return nil
 		}
 	}
-	return causef(major, "NoGateway", "%s, which has floating IP %s, has no gateway: set its external gateway", f.title(r), fip.IP)
+	return causef(major, NoGateway, "%s, which has floating IP %s, has no gateway: set its external gateway", f.title(r), fip.IP)
 }
 
 // nobody says why nobody on a network answers for an address; nil if the network should, and it is the
@@ -116,18 +117,18 @@ func (f *fabric) nobody(n *model.Network, ip netip.Addr) *cause {
 	case s != nil && n.Physnet != "":
 		return nil // someone outside may have it
 	case s != nil && s.Gateway == ip:
-		return causef(major, "NoRouter", "nobody answers for %s, the gateway of %s: no router has an interface with that address; add one to a router", ip, f.title(s))
+		return causef(major, NoRouter, "nobody answers for %s, the gateway of %s: no router has an interface with that address; add one to a router", ip, f.title(s))
 	case s == nil && !ip.IsLinkLocalUnicast():
-		return causef(major, "NoSuchAddress", "nobody answers for %s: no subnet of %s has that address", ip, f.title(n))
+		return causef(major, NoSuchAddress, "nobody answers for %s: no subnet of %s has that address", ip, f.title(n))
 	}
-	return causef(major, "NoSuchMAC", "nobody answers for %s: no port of %s has that address", ip, f.title(n))
+	return causef(major, NoSuchMAC, "nobody answers for %s: no port of %s has that address", ip, f.title(n))
 }
 
 // pending says what keeps a network from being whole on a host that the packet met; nil if nothing does.
 func (f *fabric) pending(n *model.Network) *cause {
 	for _, name := range slices.Sorted(maps.Keys(f.hosts)) {
 		if why, ok := f.hosts[name].Spec.Pending[n.ID]; ok {
-			return causef(broken, why.Reason, "%s", why.Msg)
+			return causef(broken, Reason(why.Reason), "%s", why.Msg)
 		}
 	}
 	return nil
@@ -135,7 +136,7 @@ func (f *fabric) pending(n *model.Network) *cause {
 
 // pick returns the end that says why the packet did not arrive.
 func pick(ends []cause) cause {
-	best := cause{weight: aside, reason: "NoSuchMAC", msg: "nobody takes the packet"}
+	best := cause{weight: aside, reason: NoSuchMAC, msg: "nobody takes the packet"}
 	for _, c := range ends {
 		if c.unknown && !best.unknown || c.unknown == best.unknown && c.weight >= best.weight && c.weight > aside {
 			best = c

@@ -55,7 +55,7 @@ const (
 // Answer is a packet's way.
 type Answer struct {
 	Verdict   Verdict    `json:"verdict"`
-	Reason    string     `json:"reason,omitempty"` // why it was not delivered
+	Reason    Reason     `json:"reason,omitempty"` // why it was not delivered
 	Message   string     `json:"message"`
 	Packet    string     `json:"packet,omitempty"` // as it starts
 	Delivered []Delivery `json:"delivered"`
@@ -107,7 +107,7 @@ type Step struct {
 	State      string   `json:"state,omitempty"`  // of the flow, if the actual state was asked for
 	Packet     string   `json:"packet,omitempty"` // after the step
 	Changed    []string `json:"changed,omitempty"`
-	Reason     string   `json:"reason,omitempty"`
+	Reason     Reason   `json:"reason,omitempty"`
 }
 
 // Error is a question that makes no sense.

@@ -38,7 +38,7 @@ func to(s string) netip.Addr { return netip.MustParseAddr(s) }
 func tell(a *explain.Answer) string {
 	text := string(a.Verdict)
 	if a.Reason != "" {
-		text += " " + a.Reason
+		text += " " + string(a.Reason)
 	}
 	var who []string // in whatever order copies were made
 	for _, d := range a.Delivered {
@@ -256,7 +256,7 @@ func TestWhatIsWrong(t *testing.T) {
 			a := ask(t, w, c.q)
 			got := string(a.Verdict)
 			if a.Reason != "" {
-				got += " " + a.Reason
+				got += " " + string(a.Reason)
 			}
 			if got != c.want || !strings.Contains(a.Message, c.say) {
 				t.Errorf("got  %s\nwant %s %s\n%s", got, c.want, c.say, steps(a))

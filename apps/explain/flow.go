@@ -15,12 +15,12 @@ import (
 // enter lets a frame into a bridge.
 func (w *walk) enter(h *host, bridge string, p interp.Packet, parent int) {
 	if w.hops++; w.hops > maxHops {
-		w.end(parent, h, bridge, cause{weight: broken, reason: "Loop", msg: "it goes in a circle"})
+		w.endInside(parent, h, bridge, cause{weight: broken, reason: Loop, msg: "it goes in a circle"})
 		return
 	}
 	b := h.bridges[bridge]
 	if b == nil {
-		w.end(parent, h, bridge, *causef(broken, "BridgeMissing", "%s%s is not there", bridge, w.on(h)))
+		w.endInside(parent, h, bridge, *causef(broken, BridgeMissing, "%s%s is not there", bridge, w.on(h)))
 		return
 	}
 	if !w.known(h, bridge, parent) {
@@ -28,7 +28,7 @@ func (w *walk) enter(h *host, bridge string, p interp.Packet, parent int) {
 	}
 	trace := b.Run(p)
 	if trace.Limit != interp.NoReason {
-		w.end(parent, h, bridge, *causef(broken, trace.Limit.String(), "flows of %s%s lead the packet in a circle, so that the switch drops it", bridge, w.on(h)))
+		w.endInside(parent, h, bridge, *causef(broken, Reason(trace.Limit.String()), "flows of %s%s lead the packet in a circle, so that the switch drops it", bridge, w.on(h)))
 		return
 	}
 	for _, l := range trace.Learned {
@@ -48,9 +48,9 @@ func (w *walk) known(h *host, bridge string, parent int) bool {
 		return true
 	}
 	if h.Flows != nil {
-		c := causef(broken, "SwitchDown", "what %s%s does is not known: %s", bridge, w.on(h), why)
+		c := causef(broken, SwitchDown, "what %s%s does is not known: %s", bridge, w.on(h), why)
 		c.unknown = true
-		w.end(parent, h, bridge, *c)
+		w.endInside(parent, h, bridge, *c)
 		return false
 	}
 	w.note("%s%s: %s; this is what it should do", bridge, w.on(h), why)
@@ -123,7 +123,7 @@ func (w *walk) table(h *host, s *interp.Step, parent int) int {
 		if r := w.cause(lacks.Cookie); r != nil {
 			of = " of " + w.title(r)
 		}
-		w.hidden(*causef(broken, "FlowMissing", "a flow%s is missing in table %d of %s%s: %s", of, number, bridge, w.on(h), lacks))
+		w.hidden(*causef(broken, FlowMissing, "a flow%s is missing in table %d of %s%s: %s", of, number, bridge, w.on(h), lacks))
 	}
 	return id
 }
@@ -138,7 +138,7 @@ func (w *walk) flowState(h *host, bridge string, f *of.Flow, step *Step) {
 	switch v.State {
 	case view.FlowAltered:
 		step.Says += "; it was altered, and should be " + v.Want.String()
-		w.hidden(*causef(broken, "FlowAltered", "a flow was altered in table %d of %s%s: it is %s and should be %s", f.Table, bridge, w.on(h), f, v.Want))
+		w.hidden(*causef(broken, FlowAltered, "a flow was altered in table %d of %s%s: it is %s and should be %s", f.Table, bridge, w.on(h), f, v.Want))
 	case view.FlowForeign:
 		step.Says += "; it is not Heddle's"
 	case view.FlowStale:
@@ -201,9 +201,9 @@ func (w *walk) output(h *host, s *interp.Step, parent int) {
 		if bridge == row.TunBridge || strings.HasPrefix(iface, "phy-") {
 			other = row.IntBridge
 		}
-		w.end(parent, h, bridge, *causef(broken, "PatchPortMissing", "the cable between %s and %s%s is not there: %s has no other end", bridge, other, w.on(h), iface))
+		w.endInside(parent, h, bridge, *causef(broken, PatchPortMissing, "the cable between %s and %s%s is not there: %s has no other end", bridge, other, w.on(h), iface))
 	case h.Absent[bridge][iface]:
-		w.end(parent, h, bridge, w.absent(h, bridge, iface))
+		w.endInside(parent, h, bridge, w.absent(h, bridge, iface))
 	case bridge == row.TunBridge:
 		w.tunnel(h, iface, port, s.Packet, parent)
 	case bridge == row.IntBridge:
@@ -229,16 +229,16 @@ func (w *walk) isCable(bridge, iface string) bool {
 // absent says what it means that a port is not there.
 func (w *walk) absent(h *host, bridge, iface string) cause {
 	if t, ok := h.Tunnels[iface]; ok && bridge == row.TunBridge {
-		return *causef(broken, "TunnelPortMissing", "the %s tunnel to %s is not there: br-tun%s has no port %s", t.Type, w.hostAt(t, h), w.on(h), iface)
+		return *causef(broken, TunnelPortMissing, "the %s tunnel to %s is not there: br-tun%s has no port %s", t.Type, w.hostAt(t, h), w.on(h), iface)
 	}
-	return *causef(broken, "PortNotOnSwitch", "%s%s has no port %s", bridge, w.on(h), iface)
+	return *causef(broken, PortNotOnSwitch, "%s%s has no port %s", bridge, w.on(h), iface)
 }
 
 // tunnel takes a copy to the host at the other end of a tunnel.
 func (w *walk) tunnel(h *host, iface string, port interp.Port, p interp.Packet, parent int) {
 	t := h.Tunnels[iface]
 	if !port.Remote.IsValid() {
-		w.end(parent, h, row.TunBridge, *causef(broken, "TunnelUnknown", "port %s of br-tun%s leads to no known address", iface, w.on(h)))
+		w.endInside(parent, h, row.TunBridge, *causef(broken, TunnelUnknown, "port %s of br-tun%s leads to no known address", iface, w.on(h)))
 		return
 	}
 	step := Step{Kind: KindTunnel, Host: h.name, Where: row.TunBridge, Packet: p.String(),
@@ -257,33 +257,33 @@ func (w *walk) tunnel(h *host, iface string, port interp.Port, p interp.Packet, 
 		}
 		in, ok := to.tunnelFrom(t.Type, t)
 		if !ok {
-			w.end(id, to, row.TunBridge, *causef(broken, "TunnelPortMissing", "br-tun%s has no %s tunnel to %s, so it does not take what comes from there", w.on(to), t.Type, t.Local))
+			w.endInside(id, to, row.TunBridge, *causef(broken, TunnelPortMissing, "br-tun%s has no %s tunnel to %s, so it does not take what comes from there", w.on(to), t.Type, t.Local))
 			continue
 		}
 		w.enter(to, row.TunBridge, p.Tunnelled(in, t.Local, t.Remote), id)
 	}
 	if !found {
-		w.end(id, h, row.TunBridge, *causef(broken, "TunnelLeadsNowhere", "tunnel %s leads to %s, and no host has that address", iface, port.Remote))
+		w.endInside(id, h, row.TunBridge, *causef(broken, TunnelLeadsNowhere, "tunnel %s leads to %s, and no host has that address", iface, port.Remote))
 	}
 }
 
 // dropped tells why a copy ends in a bridge.
 func (w *walk) dropped(h *host, s *interp.Step, parent int) {
 	bridge := s.Bridge.Name()
-	c := cause{weight: minor, reason: s.Reason.String()}
+	c := cause{weight: minor, reason: Reason(s.Reason.String())}
 	switch s.Reason {
 	case interp.NoFlow, interp.FlowDrops:
 		c = w.noFlow(h, s)
 	case interp.PortDown:
 		c.weight = broken
 		if c.msg = fmt.Sprintf("%s%s: %s, it has no carrier", bridge, w.on(h), s.Note); bridge == row.TunBridge {
-			c.reason = "TunnelDown"
+			c.reason = TunnelDown
 		}
 	case interp.NoPort:
 		c.weight, c.msg = broken, fmt.Sprintf("a flow of %s%s leads to a port that is not there: %s", bridge, w.on(h), s.Note)
 		for iface := range h.Absent[bridge] {
 			if w.isCable(bridge, iface) {
-				c.reason, c.msg = "PatchPortMissing", fmt.Sprintf("%s%s has no port %s", bridge, w.on(h), iface)
+				c.reason, c.msg = PatchPortMissing, fmt.Sprintf("%s%s has no port %s", bridge, w.on(h), iface)
 			}
 		}
 	case interp.NotModelled:
@@ -293,7 +293,7 @@ func (w *walk) dropped(h *host, s *interp.Step, parent int) {
 	case interp.WrongVLAN:
 		c.weight, c.msg = major, fmt.Sprintf("%s%s drops it: %s", bridge, w.on(h), s.Note)
 		if _, _, leads := h.outside(bridge); !leads {
-			c.reason, c.msg = "NoPhysicalPort", fmt.Sprintf("%s%s has no port that leads to the physical network: add the NIC to it", bridge, w.on(h))
+			c.reason, c.msg = NoPhysicalPort, fmt.Sprintf("%s%s has no port that leads to the physical network: add the NIC to it", bridge, w.on(h))
 		}
 	default:
 		c.msg = fmt.Sprintf("%s%s drops it", bridge, w.on(h))
@@ -301,14 +301,14 @@ func (w *walk) dropped(h *host, s *interp.Step, parent int) {
 			c.msg += ": " + s.Note
 		}
 	}
-	w.end(parent, h, bridge, c)
+	w.endInside(parent, h, bridge, c)
 }
 
 // noFlow says what it means that a table has nothing for the packet.
 func (w *walk) noFlow(h *host, s *interp.Step) cause {
 	bridge := s.Bridge.Name()
 	in := h.ifaces[bridge][s.Packet.InPort]
-	c := cause{weight: major, reason: "NoFlow"}
+	c := cause{weight: major, reason: NoFlow}
 	switch {
 	case bridge == row.IntBridge && s.Table == pipeline.Local:
 		if _, isEnd := h.ends[in]; w.portAt(h.name, in) != nil || isEnd {
@@ -331,7 +331,7 @@ func (w *walk) noFlow(h *host, s *interp.Step) cause {
 	for id, why := range h.Spec.Pending {
 		if n, ok := w.m.Networks.Get(id); ok {
 			if vlan, held := w.m.VLAN(h.name, id); held && vlan == s.Packet.VLANs[0].VID() || s.Packet.Tunnel.ID != 0 && uint64(n.SegmentID) == s.Packet.Tunnel.ID {
-				return cause{weight: broken, reason: why.Reason, msg: why.Msg}
+				return cause{weight: broken, reason: Reason(why.Reason), msg: why.Msg}
 			}
 		}
 	}

@@ -128,7 +128,7 @@ func (w *walk) unanswered(from station, target netip.Addr) cause {
 		}
 	}
 	if c.weight < major {
-		return *causef(major, "NoSuchMAC", "nobody answers for %s", target)
+		return *causef(major, NoSuchMAC, "nobody answers for %s", target)
 	}
 	c.msg = fmt.Sprintf("nobody answers for %s: %s", target, c.msg)
 	return c
@@ -161,7 +161,7 @@ func (w *walk) inquiryAt(at station, has func(netip.Addr) bool, p interp.Packet,
 		return false
 	}
 	if !has(target) {
-		w.end(parent, at.host, at.iface, cause{weight: aside, reason: "NotAsked", msg: w.stationTitle(&at) + " does not have the address"})
+		w.end(parent, at.host, at.iface, cause{weight: aside, reason: NotAsked, msg: w.stationTitle(&at) + " does not have the address"})
 		return true
 	}
 	step := Step{Kind: KindAnswer, Host: hostName(at.host), Where: at.iface, Says: fmt.Sprintf("%s has the address and answers", w.stationTitle(&at))}

@@ -36,7 +36,7 @@ func (w *walk) comeIn(n *model.Network, from *host, p interp.Packet, parent int)
 		w.enter(h, bridge, in, id)
 	}
 	if !found && from == nil {
-		w.end(parent, nil, "", *causef(broken, "NotConnected", "no host that holds %s has a bridge to physical network %s with a port that leads there", w.title(n), n.Physnet))
+		w.endInside(parent, nil, "", *causef(broken, NotConnected, "no host that holds %s has a bridge to physical network %s with a port that leads there", w.title(n), n.Physnet))
 	}
 }
 
@@ -62,7 +62,7 @@ func (w *walk) leaveBridge(h *host, bridge, iface string, p interp.Packet, paren
 	}
 	n := w.onWire(h, bridge, p)
 	if n == nil {
-		w.end(parent, h, bridge, *causef(minor, "NoSegment", "a frame leaves by %s of %s in a VLAN that no network has there", iface, bridge))
+		w.endInside(parent, h, bridge, *causef(minor, NoSegment, "a frame leaves by %s of %s in a VLAN that no network has there", iface, bridge))
 		return
 	}
 	id := w.add(parent, Step{Kind: KindOutput, Host: h.name, Where: bridge, Packet: p.String(),

@@ -143,11 +143,11 @@ func (f *fabric) reach(p *model.Port, s *station) *cause {
 	home := f.m.HostOf(p)
 	s.host, s.bridge, s.iface = f.host(home.Host), row.IntBridge, home.Iface
 	if s.host == nil {
-		return causef(major, "HostUnknown", "%s is on host %s, which is not known", f.title(p), home.Host)
+		return causef(major, HostUnknown, "%s is on host %s, which is not known", f.title(p), home.Host)
 	}
 	no, ok := s.host.port(row.IntBridge, home.Iface)
 	if !ok {
-		return causef(major, "PortNotOnSwitch", "interface %s of %s is not on br-int%s", home.Iface, f.title(p), f.on(s.host))
+		return causef(major, PortNotOnSwitch, "interface %s of %s is not on br-int%s", home.Iface, f.title(p), f.on(s.host))
 	}
 	s.inPort = no
 	if e, ok := s.host.ends[home.Iface]; ok {

@@ -1,6 +1,8 @@
 package explain_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"slices"
 	"testing"
@@ -44,6 +46,15 @@ func TestAnyQuestionAboutABrokenCloudIsAnswered(t *testing.T) {
 			rt.Fatal(err)
 		}
 		check(rt, told)
+		text, err := json.Marshal(told)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		for _, speaksOfHosts := range []string{"cmp1", "cmp2", "gw1", "br-tun", "br-ex", "192.0.2.", "vxlan", "key 100", "physnet1"} {
+			if q.From.Host == "" && bytes.Contains(text, []byte(speaksOfHosts)) {
+				rt.Fatalf("a project is told of %s: %s", speaksOfHosts, text)
+			}
+		}
 		if told.Verdict != a.Verdict || told.Reason != a.Reason {
 			rt.Fatalf("a project is told %s %s, an administrator %s %s", told.Verdict, told.Reason, a.Verdict, a.Reason)
 		}

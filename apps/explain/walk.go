@@ -53,11 +53,27 @@ func (w *walk) add(parent int, s Step) int {
 
 // end ends a copy of the packet.
 func (w *walk) end(parent int, h *host, where string, c cause) {
-	if w.sees != nil && c.weight == broken {
-		c.msg = "something in the cloud is not as it should be (" + c.reason + "); its operator can see what"
-	}
+	c = w.fit(c)
 	w.ends = append(w.ends, c)
 	w.add(parent, Step{Kind: KindDrop, Host: hostName(h), Where: where, Says: c.msg, Reason: c.reason})
+}
+
+// endInside ends a copy for a cause that is a matter of bridges and tunnels.
+func (w *walk) endInside(parent int, h *host, where string, c cause) {
+	c.inside = true
+	w.end(parent, h, where, c)
+}
+
+// fit leaves out of a cause what whoever asks must not know.
+func (f *fabric) fit(c cause) cause {
+	switch {
+	case f.sees == nil:
+	case c.weight == broken:
+		c.msg = "something in the cloud is not as it should be (" + string(c.reason) + "); its operator can see what"
+	case c.inside:
+		c.msg = "nothing in the cloud takes it further (" + string(c.reason) + ")"
+	}
+	return c
 }
 
 // hidden adds a cause that is no step of its own.
@@ -207,7 +223,7 @@ func (w *walk) nextHop(a asked) (netip.Addr, *cause) {
 	switch {
 	case a.from.outside != nil:
 		if w.subnetWith(a.from.outside, dst) == nil {
-			return netip.Addr{}, causef(major, "NoRoute", "outside nobody knows the way to %s, which is not an address of %s: is enable_snat off, or the address inside?", dst, w.title(a.from.outside))
+			return netip.Addr{}, causef(major, NoRoute, "outside nobody knows the way to %s, which is not an address of %s: is enable_snat off, or the address inside?", dst, w.title(a.from.outside))
 		}
 		return dst, nil
 	case a.from.port == nil || dst.IsLinkLocalUnicast() && dst.Is6():
@@ -220,7 +236,7 @@ func (w *walk) nextHop(a asked) (netip.Addr, *cause) {
 			continue
 		}
 		if ip.IP == dst {
-			return netip.Addr{}, causef(major, "OwnAddress", "%s is an address of %s itself: the packet does not leave it", dst, w.title(a.from.port))
+			return netip.Addr{}, causef(major, OwnAddress, "%s is an address of %s itself: the packet does not leave it", dst, w.title(a.from.port))
 		}
 		if s.CIDR.Contains(dst) {
 			return dst, nil
@@ -230,7 +246,7 @@ func (w *walk) nextHop(a asked) (netip.Addr, *cause) {
 		}
 	}
 	if of == nil {
-		return netip.Addr{}, causef(major, "NoRoute", "%s has no address of the IP version of %s", w.title(a.from.port), dst)
+		return netip.Addr{}, causef(major, NoRoute, "%s has no address of the IP version of %s", w.title(a.from.port), dst)
 	}
 	return w.routeOf(of, dst)
 }
@@ -257,7 +273,7 @@ func (w *walk) routeOf(s *model.Subnet, dst netip.Addr) (netip.Addr, *cause) {
 		}
 	}
 	if !s.Gateway.IsValid() {
-		return netip.Addr{}, causef(major, "NoRoute", "hosts of %s have no route to %s: it has no gateway_ip, and no host route that leads there", w.title(s), dst)
+		return netip.Addr{}, causef(major, NoRoute, "hosts of %s have no route to %s: it has no gateway_ip, and no host route that leads there", w.title(s), dst)
 	}
 	return s.Gateway, nil
 }
@@ -321,10 +337,10 @@ func (w *walk) fail(out *Answer, a asked) {
 	case c.unknown:
 		out.Verdict = Unknown
 	case w.inquiry != nil:
-		why := w.unanswered(a.from, a.p.Dst)
+		why := w.fit(w.unanswered(a.from, a.p.Dst))
 		out.Reason, out.Message = why.reason, why.msg
 	case len(w.copies) > 0 && c.weight < broken:
-		out.Reason = "OtherReceiver"
+		out.Reason = OtherReceiver
 		out.Message = fmt.Sprintf("it does not get to whom it was meant for: %s", w.copies[0].says)
 	case c.weight == aside && !a.dstMAC.IsZero():
 		out.Message = fmt.Sprintf("nobody who gets a copy has the MAC address %s", a.dstMAC)

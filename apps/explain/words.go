@@ -18,22 +18,12 @@ func (f *fabric) object(r model.Resource) (object, name string) {
 	if f.sees != nil && !f.sees(r) {
 		return "", ""
 	}
-	object = r.Kind() + "/" + r.Key()
-	switch r := r.(type) {
-	case *model.Network:
-		name = r.Name
-	case *model.Subnet:
-		name = r.Name
-	case *model.Port:
-		name = r.Name
-	case *model.Router:
-		name = r.Name
-	case *model.FloatingIP:
-		name = r.IP.String()
-	case *model.Host:
-		name = r.Name
+	meta, _ := model.MetaOf(r)
+	name = meta.Name
+	if fip, ok := r.(*model.FloatingIP); ok {
+		name = fip.IP.String()
 	}
-	return object, name
+	return r.Kind() + "/" + r.Key(), name
 }
 
 // byName returns the resource "kind/key", nil if there is none.
@@ -227,12 +217,12 @@ func (f *fabric) noDHCP(p *model.Port) *cause {
 		return nil
 	}
 	if !f.m.NeedsPlace(model.ServiceDHCP, n.ID) {
-		return causef(major, "NoDHCP", "no subnet of %s has DHCP enabled", f.title(n))
+		return causef(major, NoDHCP, "no subnet of %s has DHCP enabled", f.title(n))
 	}
 	for _, server := range f.m.PortsOf(n.ID) {
 		if server.DeviceOwner == model.OwnerDHCP {
 			return f.notThere(server)
 		}
 	}
-	return causef(major, "NoGatewayHost", "DHCP of %s is on no host: there is no gateway host with an agent that runs", f.title(n))
+	return causef(major, NoGatewayHost, "DHCP of %s is on no host: there is no gateway host with an agent that runs", f.title(n))
 }

@@ -117,16 +117,7 @@ func (x *namespace) addressOf(port *model.Port, ip netip.Addr) model.Resource {
 
 // route tells of a route: an extra route of the router, or one to a subnet or over its gateway.
 func (x *namespace) route(r spec.Route) {
-	text := r.Destination.String()
-	if r.Destination.Bits() == 0 {
-		text = "default"
-	}
-	if r.Via.IsValid() {
-		text += " via " + r.Via.String()
-	}
-	if r.Link != "" {
-		text += " dev " + r.Link
-	}
+	text := r.String()
 	if x.router != nil && slices.Contains(x.router.Routes, model.Route{Destination: r.Destination, NextHop: r.Via}) {
 		x.add(spec.LineRoute, text, x.ns.Object, "an extra route of "+model.Title(x.router))
 		return

@@ -5,7 +5,6 @@ package kernel
 
 import (
 	"cmp"
-	"fmt"
 	"net/netip"
 	"slices"
 
@@ -63,15 +62,6 @@ func (s *Space) Spec() spec.Namespace { return s.spec }
 // Link returns a link by its name.
 func (s *Space) Link(name string) (spec.Link, bool) {
 	i := slices.IndexFunc(s.spec.Links, func(l spec.Link) bool { return l.Name == name })
-	if i < 0 {
-		return spec.Link{}, false
-	}
-	return s.spec.Links[i], true
-}
-
-// LinkOfPeer returns the link whose other end has a name.
-func (s *Space) LinkOfPeer(peer string) (spec.Link, bool) {
-	i := slices.IndexFunc(s.spec.Links, func(l spec.Link) bool { return l.Peer == peer })
 	if i < 0 {
 		return spec.Link{}, false
 	}
@@ -136,21 +126,8 @@ func (s *Space) route(to netip.Addr) (Route, bool) {
 
 // String is the route as ip(8) prints it.
 func (r Route) String() string {
-	text := r.Destination.String()
-	if r.Destination.Bits() == 0 {
-		text = "default"
-	}
-	if r.Via.IsValid() {
-		text += " via " + r.Via.String()
-	}
-	if r.Link != "" {
-		text += " dev " + r.Link
-	}
-	if r.Metric != 0 {
-		text += fmt.Sprintf(" metric %d", r.Metric)
-	}
 	if r.Kernel {
-		text += " proto kernel scope link"
+		return r.Route.String() + " proto kernel scope link"
 	}
-	return text
+	return r.Route.String()
 }

@@ -125,33 +125,34 @@ func (w *walk) packet(p nft.Packet) Packet {
 	return Packet{Src: p.Src, Dst: p.Dst, Protocol: p.Protocol, SrcPort: p.SrcPort, DstPort: p.DstPort, TTL: w.ttl}
 }
 
+// asTracked is what a packet of the tracked connection is translated to in the end.
+func (w *walk) asTracked() tuple {
+	if w.answers {
+		return w.session.orig.reversed()
+	}
+	return w.session.reply.reversed()
+}
+
 // translateDst gives a packet of a tracked connection the destination that the connection's translation
 // says, as the kernel does before it looks for a route.
 func (w *walk) translateDst() {
 	if !w.tracked {
 		return
 	}
-	to := w.session.reply.reversed()
-	if w.answers {
-		to = w.session.orig.reversed()
-	}
-	if w.p.Dst != to.dst || w.p.DstPort != to.dstPort {
+	if to := w.asTracked(); w.p.Dst != to.dst || w.p.DstPort != to.dstPort {
 		w.p.Dst, w.p.DstPort = to.dst, to.dstPort
-		w.step(Step{Kind: Track, Text: fmt.Sprintf("its destination becomes %s", address(to.dst, to.dstPort))}, w.p)
+		w.step(Step{Kind: Track, Text: "its destination becomes " + address(to.dst, to.dstPort)}, w.p)
 	}
 }
 
+// translateSrc does the same with the source, when the packet leaves.
 func (w *walk) translateSrc() {
 	if !w.tracked {
 		return
 	}
-	to := w.session.reply.reversed()
-	if w.answers {
-		to = w.session.orig.reversed()
-	}
-	if w.p.Src != to.src || w.p.SrcPort != to.srcPort {
+	if to := w.asTracked(); w.p.Src != to.src || w.p.SrcPort != to.srcPort {
 		w.p.Src, w.p.SrcPort = to.src, to.srcPort
-		w.step(Step{Kind: Track, Text: fmt.Sprintf("its source becomes %s", address(to.src, to.srcPort))}, w.p)
+		w.step(Step{Kind: Track, Text: "its source becomes " + address(to.src, to.srcPort)}, w.p)
 	}
 }
 

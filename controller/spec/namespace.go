@@ -2,6 +2,7 @@ package spec
 
 import (
 	"net/netip"
+	"strconv"
 
 	"github.com/heddle-sdn/heddle/controller/of"
 	"github.com/heddle-sdn/heddle/store/model"
@@ -39,6 +40,24 @@ type Route struct {
 	Via         netip.Addr   `json:"via,omitzero"`   // invalid: on link
 	Link        string       `json:"link,omitempty"` // needed if Via is on no link's subnet
 	Metric      int          `json:"metric,omitempty"`
+}
+
+// String is the route as ip(8) prints it.
+func (r Route) String() string {
+	text := r.Destination.String()
+	if r.Destination.Bits() == 0 {
+		text = "default"
+	}
+	if r.Via.IsValid() {
+		text += " via " + r.Via.String()
+	}
+	if r.Link != "" {
+		text += " dev " + r.Link
+	}
+	if r.Metric != 0 {
+		text += " metric " + strconv.Itoa(r.Metric)
+	}
+	return text
 }
 
 // NFT is the nftables table of a namespace, replaced as a whole.

@@ -1,10 +1,13 @@
 package native
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -68,6 +71,26 @@ func TestExplainAnswersAsItsGoldenFiles(t *testing.T) {
 	for _, speaksOfHosts := range []string{"cmp1", "gw1", "br-int", "br-tun", "192.0.2.", "vxlan", "1001", "physnet1"} {
 		if strings.Contains(w.Body.String(), speaksOfHosts) {
 			t.Errorf("a project is told of %s", speaksOfHosts)
+		}
+	}
+}
+
+func TestTheDocumentListsEveryReason(t *testing.T) {
+	source, err := os.ReadFile("../../apps/explain/reason.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := os.ReadFile("../../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`Reason = "(\w+)"`).FindAllSubmatch(source, -1)
+	if len(found) < 20 {
+		t.Fatalf("%d reasons found", len(found))
+	}
+	for _, m := range found {
+		if !bytes.Contains(doc, append(append([]byte("`"), m[1]...), '`')) {
+			t.Errorf("docs/api.md lacks the reason %s", m[1])
 		}
 	}
 }
