@@ -99,7 +99,10 @@ func (b *board) connected(name, target string, up bool) {
 // confirmed notes that a target holds a revision, or why it does not.
 func (b *board) confirmed(name, target string, rev uint64, err error) {
 	b.change(name, func(h *status.Host) {
-		t := h.Targets[target]
+		t, needed := h.Targets[target]
+		if !needed {
+			return // its host has just been planned without it
+		}
 		switch now := b.now(); {
 		case err == nil:
 			t.Rev, t.At, t.Err, t.ErrSince, t.Held = rev, now, "", time.Time{}, t.Held.With(rev, now)

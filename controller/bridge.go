@@ -146,7 +146,7 @@ func (h *host) serveBridge(ctx context.Context, name string, sw *ofconn.Session,
 		forgot: func(mac pipeline.MAC) { b.forgot(mac, "delete") },
 	}, b.want)
 	b.loop.Resync = h.c.cfg.Resync
-	report := newReporter(h, name, b.log, flowText).report
+	report := newReporter(h, name, b.log, flowText, func(e wire.Entry) string { return h.c.cause(e.Cookie) }).report
 	b.loop.Report = func(r reconcile.Result[of.Key, wire.Entry]) {
 		// Those the switch made itself, from frames that came as a network left or a VM moved.
 		maps.DeleteFunc(r.Drift.Delete, func(k of.Key, e wire.Entry) bool { _, learned := learnedMAC(k, e); return learned })

@@ -60,7 +60,7 @@ func (c *Controller) serveHost(ctx context.Context, s *ovsdb.Session, name strin
 
 // reporter reports the passes of the database's loop.
 func (d *database) reporter() func(reconcile.Result[row.Key, row.Row]) {
-	report := newReporter(d.h, targetOVSDB, d.h.log, rowText).report
+	report := newReporter(d.h, targetOVSDB, d.h.log, rowText, rowObject).report
 	var known map[string]bool // ports of br-int that the pass before knew
 	return func(r reconcile.Result[row.Key, row.Row]) {
 		// An interface that other software plugged is put on the dead VLAN; nobody altered anything.

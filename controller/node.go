@@ -68,10 +68,18 @@ func (c *Controller) Report(hostName string, s spec.NodeStatus) error {
 		h.log.Info("agent reports")
 	}
 	for _, r := range repairs {
-		c.cfg.Events.Append(hostName, event.Drift{Target: r.Namespace, Altered: []string{r.Text}})
+		c.cfg.Events.Append(hostName, event.Drift{Target: r.Namespace, Altered: []string{r.Text}, Objects: h.objectsOf(r.Namespace)})
 	}
 	if err := c.cfg.Facts.Agent(context.Background(), hostName, model.AgentUp); err != nil {
 		return fmt.Errorf("store that the agent is there: %w", err)
+	}
+	return nil
+}
+
+// objectsOf names what a namespace is for; nothing if it is not wanted.
+func (h *host) objectsOf(namespace string) []string {
+	if p := h.plan.Load(); p != nil && p.node.Namespaces[namespace].Object != "" {
+		return []string{p.node.Namespaces[namespace].Object}
 	}
 	return nil
 }

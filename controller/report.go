@@ -2,6 +2,7 @@ package controller
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -24,11 +25,12 @@ type reporter[K comparable, V any] struct {
 	target string
 	log    *logrus.Entry
 	text   func(K, V) string
-	failed int // passes that failed since the last that did not
+	object func(V) string // the API object that caused it, "port/<id>"; empty if it is of none
+	failed int            // passes that failed since the last that did not
 }
 
-func newReporter[K comparable, V any](h *host, target string, log *logrus.Entry, text func(K, V) string) *reporter[K, V] {
-	return &reporter[K, V]{h: h, target: target, log: log, text: text}
+func newReporter[K comparable, V any](h *host, target string, log *logrus.Entry, text func(K, V) string, object func(V) string) *reporter[K, V] {
+	return &reporter[K, V]{h: h, target: target, log: log, text: text, object: object}
 }
 
 // report is called by the loop's goroutine, once a pass.
@@ -85,7 +87,21 @@ func (r *reporter[K, V]) failure(res reconcile.Result[K, V]) {
 func (r *reporter[K, V]) drift(d reconcile.Change[K, V]) event.Drift {
 	e := event.Drift{Target: r.target, Missing: r.list(d.Add), Altered: r.list(d.Update), Foreign: r.list(d.Delete)}
 	e.More = d.Len() - len(e.Missing) - len(e.Altered) - len(e.Foreign)
+	e.Objects = r.objects(d.Add, d.Update, d.Delete)
 	return e
+}
+
+// objects names what caused some things, each once and in order.
+func (r *reporter[K, V]) objects(changes ...map[K]V) []string {
+	seen := map[string]bool{}
+	for _, things := range changes {
+		for _, v := range things {
+			if o := r.object(v); o != "" && len(seen) < maxListed {
+				seen[o] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(seen))
 }
 
 func (r *reporter[K, V]) list(objects map[K]V) []string {
@@ -115,6 +131,14 @@ func flowText(k of.Key, e wire.Entry) string {
 }
 
 func rowText(k row.Key, _ row.Row) string { return k.String() }
+
+// rowObject names the port that a tag is of.
+func rowObject(r row.Row) string {
+	if tag, is := r.(row.Tag); is && tag.IfaceID != "" {
+		return "port/" + tag.IfaceID
+	}
+	return ""
+}
 
 // cause names the object that a flow's cookie tells of, "network/<id>" or "port/<id>"; empty if the
 // flow is the pipeline's own, learned, or of an object that is gone.

@@ -273,3 +273,25 @@ func TestManyTunnelsAreProbedLessOften(t *testing.T) {
 		}
 	}
 }
+
+func TestProviderBridgeThatIsConnectedIsNeededWhateverTheOVSDBSays(t *testing.T) {
+	m := new(model.Model).With(&model.Host{Name: "h1", Said: model.HostSettings{BridgeMappings: map[string]string{"physnet1": "br-ex"}}})
+	connected := map[string]map[string]of.Port{"br-ex": {}}
+	for name, c := range map[string]struct {
+		seen spec.Observed
+		want bool
+	}{
+		"connected_and_the_ovsdb_is_away": {spec.Observed{Ports: connected}, true},
+		"there_and_not_connected":         {spec.Observed{Rows: &spec.Rows{Bridges: map[string]bool{"br-ex": true}}}, true},
+		"not_there":                       {spec.Observed{Rows: &spec.Rows{}}, false},
+		"nothing_is_known":                {spec.Observed{}, false},
+	} {
+		s, err := spec.Plan(m, c.seen, "h1", l2.Plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Needs["br-ex"]; got != c.want {
+			t.Errorf("%s: needed %v", name, got)
+		}
+	}
+}

@@ -22,7 +22,8 @@ func (p *planner) planFlows(nets []*networkPlan) error {
 		return err
 	}
 	for _, br := range p.providerBridges() {
-		p.s.Needs[br] = p.o.Rows != nil && p.o.Rows.Bridges[br]
+		// A bridge that is connected is there, whatever is known of the OVSDB.
+		p.s.Needs[br] = p.o.Ports[br] != nil || p.o.Rows != nil && p.o.Rows.Bridges[br]
 		if err := p.put(br, nets, func(nets []*networkPlan) (*spec.Bridge, error) { return p.extBridge(br, nets) }); err != nil {
 			return err
 		}
@@ -96,7 +97,7 @@ func (p *planner) extBridge(bridge string, nets []*networkPlan) (*spec.Bridge, e
 // unknown is the plan of a bridge whose cable has no port number (yet).
 func (p *planner) unknown(bridge, port string) *spec.Bridge {
 	for _, id := range p.m.NetworksAt(p.s.Host) {
-		p.pending(id, pendingf("PatchPortMissing", "bridge %s of host %s has no port %s", bridge, p.s.Host, port))
+		p.pending(id, pendingf("PatchPortMissing", "bridge %s of host %s has no port %s, its cable to the next bridge: Heddle makes it, unless the host's OVSDB is away or another port has its name", bridge, p.s.Host, port))
 	}
 	return &spec.Bridge{Err: fmt.Errorf("bridge %s has no port %s", bridge, port)}
 }

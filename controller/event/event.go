@@ -127,6 +127,7 @@ type Drift struct {
 	Altered []string `json:"altered,omitempty"` // set right
 	Foreign []string `json:"foreign,omitempty"` // removed
 	More    int      `json:"more,omitempty"`    // how many are not listed
+	Objects []string `json:"objects,omitempty"` // API objects concerned, "port/<id>", as far as they are known
 }
 
 // ReconcileFailed says that a pass failed; it is logged when failures begin.

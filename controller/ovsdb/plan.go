@@ -280,9 +280,9 @@ func (p *planner) port(r row.Row, name, bridge string) ([]ovsdb.Operation, error
 	case len(q.Interfaces) != 1:
 		return nil, errors.New("its name is that of a bond")
 	case q.Name == q.Bridge || ifaceID(q) != "":
-		return nil, fmt.Errorf("its name is that of someone else's port on %s", q.Bridge)
+		return nil, fmt.Errorf("its name is that of someone else's port on %s: delete or rename that one", q.Bridge)
 	case q.Bridge != bridge && mark != markCreated:
-		return nil, fmt.Errorf("someone else's port of that name is on %s", q.Bridge)
+		return nil, fmt.Errorf("someone else's port of that name is on %s: delete or rename that one", q.Bridge)
 	}
 	var ops []ovsdb.Operation
 	if i := q.Interfaces[0]; i.Type != typ || !maps.Equal(i.Options, options) {

@@ -1,6 +1,10 @@
 package status
 
 import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/heddle-sdn/heddle/controller/spec"
@@ -34,4 +38,32 @@ func (n *Node) Reported(s spec.NodeStatus, lastRepair uint64, now time.Time) *No
 		out.Held[name] = m
 	}
 	return out
+}
+
+// The parts of a namespace, by the names that agents give them, that DHCP and address translation need.
+var (
+	dhcpParts = []string{"kernel", "ports", "dhcp"}
+	natParts  = []string{"kernel", "ports", "nft"}
+)
+
+// stillThere returns the condition that a namespace holds a revision, of one that did and fails now: its
+// agent cannot put right what has become of it. Of all parts of the namespace only some matter, nil for
+// all.
+func (v View) stillThere(c Condition, namespace string, parts []string) Condition {
+	node := v[c.Host].Node
+	if !c.OK || node == nil {
+		return c
+	}
+	is := node.Objects[namespace]
+	var why []string
+	for _, part := range slices.Sorted(maps.Keys(is.Errors)) {
+		if parts == nil || slices.Contains(parts, part) {
+			why = append(why, part+": "+is.Errors[part])
+		}
+	}
+	if len(why) > 0 {
+		c.OK, c.Reason, c.Since = false, ServiceFailed, node.Held[namespace].ErrSince
+		c.Msg = fmt.Sprintf("%s on host %s is no longer as wanted, and its agent cannot put it right: %s", namespace, c.Host, strings.Join(why, "; "))
+	}
+	return c
 }

@@ -62,6 +62,11 @@ func (v View) port(m *model.Model, p *model.Port) Object {
 	if is.Host == "" {
 		return out
 	}
+	for i, c := range out.Conditions {
+		if c.Type == "DHCP" {
+			out.Conditions[i] = v.stillThere(c, "qdhcp-"+string(p.Network), dhcpParts)
+		}
+	}
 	if n, ok := m.Networks.Get(p.Network); ok && n.Type.Tunnel() {
 		v.underlay(&out, n, v.peers(m, is.Host, m.HostsOf(n.ID), n.Type))
 	}
@@ -80,7 +85,7 @@ func (v View) port(m *model.Model, p *model.Port) Object {
 func (v View) nat(m *model.Model, router model.ID, rev uint64) Condition {
 	_, c := v.placed(m, model.ServiceRouter, router, "qrouter-"+string(router), rev)
 	c.Type = "NAT"
-	return c
+	return v.stillThere(c, "qrouter-"+string(router), natParts)
 }
 
 // underlay adds the conditions on what carries a network's frames between hosts.
@@ -143,7 +148,7 @@ func (v View) dhcpOf(m *model.Model, network model.ID, rev uint64) (c Condition,
 	}
 	_, c = v.placed(m, model.ServiceDHCP, network, "qdhcp-"+string(network), rev)
 	c.Type = "DHCP"
-	return c, true
+	return v.stillThere(c, "qdhcp-"+string(network), dhcpParts), true
 }
 
 // subnet is whether a subnet has addresses left, and whether its DHCP service runs.
@@ -164,6 +169,7 @@ func (v View) forwarding(m *model.Model, w *model.PortForwarding) Object {
 		return Object{Status: Down, Conditions: []Condition{{Type: "Placed", Reason: NotAssociated, Msg: "its floating IP is gone"}}}
 	}
 	host, c := v.placed(m, model.ServiceRouter, f.Router, "qrouter-"+string(f.Router), w.Rev)
+	c = v.stillThere(c, "qrouter-"+string(f.Router), natParts)
 	out := Object{Status: Active, Host: host, Conditions: []Condition{c, v.target(m, w.Target)}}
 	if !c.OK {
 		out.Status = Down
@@ -181,7 +187,9 @@ func (v View) floatingIP(m *model.Model, f *model.FloatingIP) Object {
 		return out
 	}
 	out.add(Condition{Type: "Associated", OK: true})
-	out.Conditions = append(out.Conditions, is.Conditions...)
+	for _, c := range is.Conditions {
+		out.add(v.stillThere(c, "qrouter-"+string(f.Router), natParts))
+	}
 	if f.Target != "" {
 		out.add(v.target(m, f.Target))
 	}

@@ -113,7 +113,7 @@ func TestFloatingIPSaysHowThePortIsThatItLeadsTo(t *testing.T) {
 		t.Errorf("of the port: %+v", c)
 	}
 	m = m.Without(&model.Plug{Port: "p", Host: "h1"})
-	if c := condition(t, v.Object(m, f), "Target"); c.OK || c.Reason != status.NotPlugged || !strings.Contains(c.Msg, "port p, which it leads to, is DOWN: no host has an interface") {
+	if c := condition(t, v.Object(m, f), "Target"); c.OK || c.Reason != status.NotPlugged || !strings.Contains(c.Msg, "port p, which it leads to, is DOWN: no host has an interface of the port") {
 		t.Errorf("%+v", c)
 	}
 	free := &model.FloatingIP{Meta: model.Meta{ID: "g"}, IP: netip.MustParseAddr("198.51.100.10")}
@@ -167,5 +167,32 @@ func TestAgentTellsSinceWhenItReports(t *testing.T) {
 	n = n.Reported(report(4, ""), 0, at(4))
 	if held := n.Held["ns"]; !held.ErrSince.IsZero() || held.Held.Since(4, time.Time{}) != at(4) {
 		t.Errorf("%+v", held)
+	}
+}
+
+func TestWhatFailsAfterItHeldIsTold(t *testing.T) {
+	m, r, v := routed(time.Unix(50, 0))
+	f := &model.FloatingIP{Meta: model.Meta{ID: "f", Rev: 13}, Target: "p", Router: "r"}
+	m = m.With(f)
+	h := v["h1"]
+	fail := func(part string) {
+		h.Node = h.Node.Reported(spec.NodeStatus{Objects: map[string]spec.NodeObject{"qrouter-r": {Rev: 20, Error: part + ": no", Errors: map[string]string{part: "no"}}}}, 0, time.Unix(60, 0))
+		v["h1"] = h
+	}
+	fail("nft")
+	for _, r := range []model.Resource{r, f} {
+		if c := condition(t, v.Object(m, r), "Placed"); c.OK || c.Reason != status.ServiceFailed || c.Since != time.Unix(60, 0) || !strings.Contains(c.Msg, "nft: no") {
+			t.Errorf("%s: %+v", r.Kind(), c)
+		}
+	}
+	if is := v.FloatingIP(m, f); is.Status != status.Active {
+		t.Errorf("what holds the revision is %s", is.Status)
+	}
+	fail("metadata")
+	if c := condition(t, v.Object(m, f), "Placed"); !c.OK {
+		t.Errorf("translation needs no metadata: %+v", c)
+	}
+	if c := condition(t, v.Object(m, r), "Placed"); c.OK {
+		t.Errorf("a router has metadata: %+v", c)
 	}
 }

@@ -25,7 +25,9 @@ func (v View) router(m *model.Model, r *model.Router) Object {
 		return out
 	}
 	if m.NeedsPlace(model.ServiceRouter, r.ID) {
-		out.Conditions = append(out.Conditions, is.Conditions...)
+		for _, c := range is.Conditions {
+			out.add(v.stillThere(c, "qrouter-"+string(r.ID), nil))
+		}
 	}
 	out.add(v.interfaces(m, r))
 	out.add(gateway(m, r))

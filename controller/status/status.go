@@ -153,27 +153,35 @@ func (v View) Port(m *model.Model, p *model.Port) Port {
 }
 
 func unplugged(m *model.Model, p *model.Port) Condition {
-	c := Condition{Type: "Bound", Reason: NotPlugged, Host: p.BindingHost, Msg: "no host has an interface with external_ids:iface-id=" + string(p.ID)}
+	c := Condition{Type: "Bound", Reason: NotPlugged, Host: p.BindingHost, Msg: "no host has an interface of the port: start its instance, or plug the interface into br-int with external_ids:iface-id=" + string(p.ID)}
 	if _, ok := m.Hosts.Get(p.BindingHost); p.BindingHost != "" && !ok {
 		c.Reason, c.Msg = NoSuchHost, fmt.Sprintf("binding:host_id is %s, and no such host has joined", p.BindingHost)
 	}
 	return c
 }
 
+// connected is the condition that a host's OVSDB and bridges are. Of what is not, the OVSDB is told first.
 func (v View) connected(host string) Condition {
 	c := Condition{Type: "Connected", Host: host}
-	h, known := v[host]
+	h := v[host]
 	down := h.Down()
+	if t, has := h.Targets["ovsdb"]; has && !t.Connected {
+		down = "ovsdb"
+	}
+	some := false
 	for name, t := range h.Targets {
+		some = some || t.Connected
 		if down == "" || name == down {
 			c.Since = later(c.Since, t.Since)
 		}
 	}
 	switch {
-	case !known || len(h.Targets) == 0:
-		c.Reason, c.Msg = HostDown, "host "+host+" is not connected"
+	case len(h.Targets) == 0:
+		c.Reason, c.Msg = HostDown, "host "+host+" is not connected: is it up, and does ovs-vsctl get-manager there name an address of this server that it reaches?"
+	case !some:
+		c.Reason, c.Msg = HostDown, "nothing of host "+host+" is connected: is it up, and does ovs-vsctl get-manager there name an address of this server that it reaches?"
 	case down == "ovsdb":
-		c.Reason, c.Msg = HostDown, "the OVSDB of host "+host+" is not connected: ovs-vsctl get-manager there"
+		c.Reason, c.Msg = HostDown, "the OVSDB of host "+host+" is not connected, and its bridges are: does ovs-vsctl get-manager there name an address of this server that it reaches?"
 	case down != "":
 		c.Reason, c.Msg = SwitchDown, fmt.Sprintf("bridge %s of host %s is not connected: is ovs-vswitchd running, and what does ovs-vsctl show say of its controller?", down, host)
 	default:
