@@ -100,6 +100,13 @@ func TestCausesAreNamed(t *testing.T) {
 	w.a, w.b = f.client("a", "cmp1", w.red), f.client("b", "cmp2", w.red)
 	f.active(w.a, w.b)
 	f.well(20*time.Second, "port", w.a.port.ID)
+	t.Run("vm_is_not_plugged", func(t *testing.T) { w.in(t).testNotPlugged() })
+	t.Run("manager_is_unreachable", func(t *testing.T) { w.in(t).testManager() })
+	t.Run("flow_is_deleted_by_hand", func(t *testing.T) { w.in(t).testFlow() })
+	t.Run("patch_port_is_missing", func(t *testing.T) { w.in(t).testPatchPort() })
+	t.Run("subnet_is_exhausted", func(t *testing.T) { w.in(t).testExhausted() })
+	t.Run("dnsmasq_is_dead", func(t *testing.T) { w.in(t).testDnsmasq() })
+	t.Run("router_has_no_gateway", func(t *testing.T) { w.in(t).testNoGateway() })
 	t.Run("tunnel_address_is_wrong", func(t *testing.T) { w.in(t).testTunnelAddress() })
 	t.Run("underlay_is_too_narrow", func(t *testing.T) { w.in(t).testUnderlay() })
 }
@@ -116,6 +123,154 @@ func (w *causes) in(t testing.TB) *causes {
 	x := *w
 	x.fabric = w.fabric.in(t)
 	return &x
+}
+
+// testNotPlugged: an instance that does not run.
+func (w *causes) testNotPlugged() {
+	p := w.port("idle", w.red)
+	w.tells(5*time.Second, "port", p.ID, "Bound", "NotPlugged", "start its instance", "iface-id="+p.ID)
+	ok(w.t, w.api.delete("/v2.0/ports/"+p.ID))
+}
+
+// testManager: a host whose OVSDB looks for Heddle where it is not.
+func (w *causes) testManager() {
+	last, err := w.api.lastEvent()
+	ok(w.t, err)
+	ok(w.t, w.host("cmp1").Join(w.t.Context(), "tcp:"+w.server.addr.String()+":1"))
+	since := w.tells(20*time.Second, "host", "cmp1", "Connected", "HostDown", "OVSDB of host cmp1 is not connected, and its bridges are", "ovs-vsctl get-manager")
+	if since.IsZero() || time.Since(since) > time.Minute {
+		w.t.Errorf("the host is away since %v", since)
+	}
+	w.problem(5*time.Second, "cmp1", "NotConnected", "ovsdb is not connected since", "ovs-vsctl get-manager")
+	w.tells(5*time.Second, "port", w.a.port.ID, "Connected", "HostDown", "ovs-vsctl get-manager")
+	w.api.awaitEvent(w.t, 5*time.Second, last, "host_down", "cmp1", "")
+	ok(w.t, w.host("cmp1").Join(w.t.Context(), "tcp:"+w.server.ovsdb))
+	w.well(20*time.Second, "port", w.a.port.ID)
+}
+
+// testFlow: somebody deletes the flow that delivers to a virtual machine. Heddle puts it back at once, and
+// tells whose it was. The port's page says of every host how frames for it go there.
+func (w *causes) testFlow() {
+	last, err := w.api.lastEvent()
+	ok(w.t, err)
+	w.ofctl("cmp1", "del-flows", "br-int", "table=61,dl_dst="+w.a.port.MAC)
+	e := w.api.awaitEvent(w.t, 10*time.Second, last, "drift", "cmp1", w.a.port.MAC)
+	for _, want := range []string{`"target":"br-int"`, `"missing":["`, `"objects":["port/` + w.a.port.ID + `"]`} {
+		if !strings.Contains(string(e.Body), want) {
+			w.t.Errorf("event says %s, want %s in it", e.Body, want)
+		}
+	}
+	o, err := w.object("port", w.a.port.ID)
+	ok(w.t, err)
+	here, elsewhere := "frames for port a ("+w.a.IP().String()+") in local VLAN ", "leave by the vxlan tunnel to host cmp1"
+	var hosts []string
+	for _, e := range o.Effects {
+		if e.Type == "flow" && e.State != "ok" {
+			w.t.Errorf("%s of %s is %s: %s", e.Where, e.Host, e.State, e.Text)
+		}
+		if e.Type == "flow" && strings.Contains(e.Says, here) && (e.Host == "cmp1" || strings.Contains(e.Says, elsewhere) || e.Where == "br-int") {
+			hosts = append(hosts, e.Host)
+		}
+	}
+	for _, host := range []string{"net1", "cmp1", "cmp2"} {
+		if !strings.Contains(strings.Join(hosts, " "), host) {
+			w.t.Errorf("no flow on %s says where frames for the port go: %+v", host, o.Effects)
+		}
+	}
+}
+
+// testPatchPort: the cable between two bridges is taken away, which is put right, and then somebody else's
+// port has its name, which only he can put right.
+func (w *causes) testPatchPort() {
+	last, err := w.api.lastEvent()
+	ok(w.t, err)
+	w.vsctl("cmp1", "del-port", "patch-tun")
+	w.api.awaitEvent(w.t, 10*time.Second, last, "drift", "cmp1", "port patch-tun")
+	w.well(15*time.Second, "port", w.a.port.ID)
+	w.vsctl("cmp1", "del-port", "patch-tun", "--", "add-port", "br-int", "patch-tun", "--", "set", "Interface", "patch-tun", "type=internal", "external_ids:iface-id=mine")
+	why := []string{"patch-tun", "its name is that of someone else's port on br-int", "delete or rename"}
+	w.problem(10*time.Second, "cmp1", "ApplyFailed", why...)
+	w.tells(5*time.Second, "host", "cmp1", "Applied", "ApplyFailed", why...)
+	w.api.awaitEvent(w.t, 5*time.Second, last, "reconcile_failed", "cmp1", "patch-tun")
+	w.vsctl("cmp1", "del-port", "patch-tun")
+	w.well(15*time.Second, "host", "cmp1")
+	w.well(15*time.Second, "port", w.a.port.ID)
+}
+
+// testExhausted: one more port than a subnet has addresses for.
+func (w *causes) testExhausted() {
+	n := w.network("tiny", "vxlan", "tenant-a", "10.0.33.0/30")
+	for _, name := range []string{"first", "second"} {
+		w.port(name, n)
+	}
+	err := w.api.post("/v2.0/ports", object{"port": object{"network_id": n.ID}}, nil)
+	if err == nil || !strings.Contains(err.Error(), "IpAddressGenerationFailure") {
+		w.t.Errorf("a third port of a subnet with two addresses: %v", err)
+	}
+	w.tells(5*time.Second, "subnet", n.Subnet, "Addresses", "SubnetExhausted", "all 2 addresses of its pools (10.0.33.1-10.0.33.2) are used", "add a subnet")
+}
+
+// testDnsmasq: the process that gives leases dies, and is started again; then it cannot be started.
+func (w *causes) testDnsmasq() {
+	last, err := w.api.lastEvent()
+	ok(w.t, err)
+	pid := w.agent.state + "/dhcp/qdhcp-" + w.red.ID + "/pid"
+	w.sh("net1", "kill -9 $(cat "+pid+")")
+	e := w.api.awaitEvent(w.t, agentRepairLimit, last, "drift", "net1", "start dnsmasq again")
+	if !strings.Contains(string(e.Body), `"objects":["network/`+w.red.ID+`"]`) {
+		w.t.Errorf("event says %s", e.Body)
+	}
+	w.well(15*time.Second, "network", w.red.ID)
+	program := w.sh("net1", "command -v dnsmasq")
+	broken := w.t.TempDir() + "/dnsmasq"
+	w.sh("net1", `printf '#!/bin/sh\necho dnsmasq: no memory >&2\nexit 3\n' >`+broken+` && chmod +x `+broken)
+	w.sh("net1", "mount --bind "+broken+" "+program)
+	mended := false
+	mend := func() {
+		if !mended {
+			mended = true
+			w.sh("net1", "umount "+program)
+		}
+	}
+	defer mend()
+	w.sh("net1", "kill -9 $(cat "+pid+")")
+	w.tells(15*time.Second, "network", w.red.ID, "DHCP", "ServiceFailed", "qdhcp-"+w.red.ID+" on host net1", "dhcp: ", "dnsmasq")
+	w.tells(5*time.Second, "port", w.a.port.ID, "DHCP", "ServiceFailed", "dnsmasq")
+	w.tells(5*time.Second, "subnet", w.red.Subnet, "DHCP", "ServiceFailed", "dnsmasq")
+	mend()
+	w.well(30*time.Second, "network", w.red.ID)
+}
+
+// testNoGateway: a router that was given networks, and no way out.
+func (w *causes) testNoGateway() {
+	outside := w.outside()
+	id := w.fabric.router("tenant-a", nil, w.red)
+	eventually(w.t, 10*time.Second, "the router tells that it has no gateway", func() error {
+		o, err := w.object("router", id)
+		if err != nil {
+			return err
+		}
+		for _, c := range o.Conditions {
+			if c.Type == "Gateway" && c.Info && c.Reason == "NoGateway" && containsAll(c.Message, []string{"nothing outside", "openstack router set --external-gateway"}) {
+				return nil
+			}
+		}
+		return fmt.Errorf("it says %+v", o.Conditions)
+	})
+	w.well(15*time.Second, "router", id) // it may be meant so
+	ok(w.t, w.api.put("/v2.0/routers/"+id, object{"router": object{"external_gateway_info": object{"network_id": outside.ID}}}, nil))
+	eventually(w.t, 15*time.Second, "the router has a gateway", func() error {
+		o, err := w.object("router", id)
+		if err != nil {
+			return err
+		}
+		for _, c := range o.Conditions {
+			if !c.OK {
+				return fmt.Errorf("it says %+v", c)
+			}
+		}
+		return nil
+	})
 }
 
 // testTunnelAddress: a host says that its end of tunnels is where nobody is.
