@@ -20,9 +20,11 @@ type Bridge struct {
 	track   Tracker
 	choose  Chooser
 	unknown []of.Flow
+	ask     ask // of the flow that is being added or removed
 }
 
-// Config is what a Bridge is made of. Flows may be desired or dumped ones.
+// Config is what a Bridge is made of. Flows may be desired or dumped ones; they must not be changed while the bridge is
+// used.
 type Config struct {
 	Name   string
 	Flows  []of.Flow
@@ -92,8 +94,8 @@ func NewBridge(c Config) *Bridge {
 	for _, m := range c.MACs {
 		b.Learn(m)
 	}
-	for _, f := range c.Flows {
-		b.Add(f)
+	for i := range c.Flows {
+		b.add(&c.Flows[i])
 	}
 	return b
 }
@@ -116,7 +118,7 @@ func (b *Bridge) plug(no of.PortNo, peer *Bridge, peerPort of.PortNo) {
 	p.peer, p.peerPort = peer, peerPort
 }
 
-// SetPort adds a port, or changes the one that has its number.
+// SetPort adds a port, or puts it in place of the one that has its number. It has no patch cable.
 func (b *Bridge) SetPort(p Port) {
 	i, has := slices.BinarySearchFunc(b.order, p.No, byNumber)
 	if has {
@@ -158,19 +160,19 @@ func (b *Bridge) PortNamed(name string) (no of.PortNo, ok bool) {
 func (p Port) Peer() (*Bridge, of.PortNo) { return p.peer, p.peerPort }
 
 // Add puts a flow into its table, in place of the one with the same priority and match if there is one.
-func (b *Bridge) Add(f of.Flow) {
-	a, ok := askOf(f.Match)
-	if !ok {
-		b.unknown = append(b.unknown, f)
+func (b *Bridge) Add(f of.Flow) { b.add(&f) }
+
+func (b *Bridge) add(f *of.Flow) {
+	if !b.ask.read(f.Match) {
+		b.unknown = append(b.unknown, *f)
 		return
 	}
-	b.tables[f.Table].add(a, &f)
+	b.tables[f.Table].add(&b.ask, f)
 }
 
 // Remove takes out the flow with the table, priority and match of f and reports whether there was one.
 func (b *Bridge) Remove(f of.Flow) bool {
-	a, ok := askOf(f.Match)
-	return ok && b.tables[f.Table].remove(a, f.Priority)
+	return b.ask.read(f.Match) && b.tables[f.Table].remove(&b.ask, f.Priority)
 }
 
 // Learn remembers where NORMAL finds an address, as it does with the source of each packet.

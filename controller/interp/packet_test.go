@@ -44,6 +44,7 @@ func TestPacketTextMayBeShort(t *testing.T) {
 		{"in_port=1,icmp6,icmp_type=136,nd_tll=fa:16:3e:00:00:01", "in_port=1,ipv6,nw_proto=58,icmpv6_type=136,nd_tll=fa:16:3e:00:00:01"},
 		{"in_port=1,icmp,icmp_type=8,tun_id=7,tun_src=10.99.0.1,tun_dst=10.99.0.2", "in_port=1,ip,nw_proto=1,tun_id=0x7,tun_src=10.99.0.1,tun_dst=10.99.0.2,icmp_type=8"},
 		{"in_port=1,ip,ct_state=trk|est,ct_nw_proto=6,ct_nw_src=10.0.0.1,ct_tp_dst=80,xreg1=0x500000006", "in_port=1,ip,ct_state=est|trk,reg2=0x5,reg3=0x6,ct_nw_src=10.0.0.1,ct_nw_proto=6,ct_tp_dst=80"},
+		{"in_port=1,dl_type=0x1234,tun_src=10.99.0.1,tun_dst=10.99.0.2,tun_ipv6_src=::,tun_ipv6_dst=::", "in_port=1,dl_type=0x1234,tun_src=10.99.0.1,tun_dst=10.99.0.2"},
 		{"in_port=1,recirc_id=0x7,eth,tun_tos=0", "in_port=1,dl_type=0x0000"},
 	} {
 		p, err := interp.ParsePacket(c.text)

@@ -256,8 +256,15 @@ func (r *packetReader) set(x pending) error {
 	if r.state(x.field, x.value) {
 		return nil
 	}
-	if (x.field == of.FieldNDSLL || x.field == of.FieldNDTLL) && x.value.IsZero() && r.p.has(of.NeedND) {
-		return nil // printed of a message that does not have the option
+	if x.value.IsZero() {
+		switch x.field {
+		case of.FieldNDSLL, of.FieldNDTLL:
+			if r.p.has(of.NeedND) {
+				return nil // printed of a message that does not have the option
+			}
+		case of.FieldTunSrc, of.FieldTunDst, of.FieldTunIPv6Src, of.FieldTunIPv6Dst:
+			return nil // printed beside the addresses of the other family
+		}
 	}
 	f := x.field
 	switch x.name {

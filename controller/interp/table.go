@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
-	"strings"
 
 	"github.com/heddle-sdn/heddle/controller/of"
 )
@@ -22,9 +21,9 @@ type ask struct {
 	values []of.Value
 }
 
-// askOf reads a match. It reports false if the match asks for what a Packet does not hold.
-func askOf(m of.Match) (ask, bool) {
-	a := ask{bits: make([]bits, 0, len(m)), values: make([]of.Value, 0, len(m))}
+// read makes the ask that of a match. It reports false if the match asks for what a Packet does not hold.
+func (a *ask) read(m of.Match) bool {
+	a.bits, a.values = a.bits[:0], a.values[:0]
 	for _, f := range m {
 		if f.AsksNothing() {
 			continue
@@ -48,12 +47,12 @@ func askOf(m of.Match) (ask, bool) {
 		case x >= of.FieldXXReg0 && x <= of.FieldXXReg3:
 			a.regs(4*int(x-of.FieldXXReg0), 4, v, mask)
 		case !modelled(x):
-			return ask{}, false
+			return false
 		default:
 			a.add(x, v, mask)
 		}
 	}
-	return a, true
+	return true
 }
 
 // regs asks for n registers from the first on, the first in the highest bits.
@@ -93,9 +92,14 @@ type table struct {
 // group is the flows that look at the same bits.
 type group struct {
 	bits  []bits
-	id    string                // of bits
-	top   uint16                // highest priority
-	flows map[string][]*of.Flow // by the values asked for; by priority, descending
+	top   uint16           // highest priority
+	flows map[string]entry // by the values asked for
+}
+
+// entry is the flows that ask for the same values of the same bits. There is hardly ever more than one.
+type entry struct {
+	first  *of.Flow   // of the highest priority
+	others []*of.Flow // by priority, descending
 }
 
 // find returns the flow of highest priority that takes the packet, and another that could be taken as well, with the
@@ -110,13 +114,13 @@ func (t *table) find(p *Packet) (found, rival *of.Flow) {
 		for i := range g.bits {
 			key = appendValue(key, p.Get(g.bits[i].field).And(g.bits[i].mask), g.bits[i].mask)
 		}
-		flows := g.flows[string(key)]
+		flow := g.flows[string(key)].first
 		switch {
-		case len(flows) == 0:
-		case found == nil || flows[0].Priority > found.Priority:
-			found, rival = flows[0], nil
-		case flows[0].Priority == found.Priority:
-			rival = flows[0]
+		case flow == nil:
+		case found == nil || flow.Priority > found.Priority:
+			found, rival = flow, nil
+		case flow.Priority == found.Priority:
+			rival = flow
 		}
 	}
 	return found, rival
@@ -133,63 +137,87 @@ func appendValue(dst []byte, v, mask of.Value) []byte {
 	return binary.BigEndian.AppendUint32(dst, uint32(v.Lo))
 }
 
-func (a *ask) key() string {
-	var key []byte
+func (a *ask) appendKey(dst []byte) []byte {
 	for i := range a.bits {
-		key = appendValue(key, a.values[i], a.bits[i].mask)
+		dst = appendValue(dst, a.values[i], a.bits[i].mask)
 	}
-	return string(key)
-}
-
-func (a *ask) id() string {
-	var id []byte
-	for _, b := range a.bits {
-		id = binary.BigEndian.AppendUint16(id, uint16(b.field))
-		id = binary.BigEndian.AppendUint64(id, b.mask.Hi)
-		id = binary.BigEndian.AppendUint64(id, b.mask.Lo)
-	}
-	return string(id)
+	return dst
 }
 
 // add puts a flow into the table, in place of the one that has the same match and priority.
-func (t *table) add(a ask, f *of.Flow) {
-	id := a.id()
-	g := t.group(id)
+func (t *table) add(a *ask, f *of.Flow) {
+	var buf [64]byte
+	key := a.appendKey(buf[:0])
+	g := t.group(a)
 	if g == nil {
-		g = &group{bits: a.bits, id: id, top: f.Priority, flows: map[string][]*of.Flow{}}
+		g = &group{bits: slices.Clone(a.bits), top: f.Priority, flows: map[string]entry{}}
 		t.groups = append(t.groups, g)
+		t.sort()
 	}
-	key := a.key()
-	flows := g.flows[key]
-	i, same := slices.BinarySearchFunc(flows, f.Priority, byPriority)
+	e := g.flows[string(key)]
+	e.add(f)
+	g.flows[string(key)] = e
+	if f.Priority > g.top {
+		g.top = f.Priority
+		t.sort()
+	}
+}
+
+func (e *entry) add(f *of.Flow) {
+	switch {
+	case e.first == nil || e.first.Priority == f.Priority:
+		e.first = f
+		return
+	case f.Priority > e.first.Priority:
+		e.first, f = f, e.first
+	}
+	i, same := slices.BinarySearchFunc(e.others, f.Priority, byPriority)
 	if same {
-		flows[i] = f
+		e.others[i] = f
 		return
 	}
-	g.flows[key] = slices.Insert(flows, i, f)
-	g.top = max(g.top, f.Priority)
-	t.sort()
+	e.others = slices.Insert(e.others, i, f)
+}
+
+// remove takes out the flow with a priority and reports whether there was one.
+func (e *entry) remove(priority uint16) bool {
+	if e.first == nil {
+		return false
+	}
+	if e.first.Priority == priority {
+		e.first = nil
+		if len(e.others) > 0 {
+			e.first, e.others = e.others[0], e.others[1:]
+		}
+		return true
+	}
+	i, has := slices.BinarySearchFunc(e.others, priority, byPriority)
+	if has {
+		e.others = slices.Delete(e.others, i, i+1)
+	}
+	return has
 }
 
 // remove takes out the flow with the match and priority and reports whether there was one.
-func (t *table) remove(a ask, priority uint16) bool {
-	g, key := t.group(a.id()), a.key()
+func (t *table) remove(a *ask, priority uint16) bool {
+	g, key := t.group(a), string(a.appendKey(nil))
 	if g == nil {
 		return false
 	}
-	i, has := slices.BinarySearchFunc(g.flows[key], priority, byPriority)
-	if !has {
+	e := g.flows[key]
+	if !e.remove(priority) {
 		return false
 	}
-	if g.flows[key] = slices.Delete(g.flows[key], i, i+1); len(g.flows[key]) == 0 {
+	if g.flows[key] = e; e.first == nil {
 		delete(g.flows, key)
 	}
-	if len(g.flows) == 0 {
+	switch {
+	case len(g.flows) == 0:
 		t.groups = slices.DeleteFunc(t.groups, func(x *group) bool { return x == g })
-	} else if g.top == priority {
+	case g.top == priority:
 		g.top = 0
-		for _, flows := range g.flows {
-			g.top = max(g.top, flows[0].Priority)
+		for _, e := range g.flows {
+			g.top = max(g.top, e.first.Priority)
 		}
 		t.sort()
 	}
@@ -198,9 +226,10 @@ func (t *table) remove(a ask, priority uint16) bool {
 
 func byPriority(f *of.Flow, priority uint16) int { return cmp.Compare(priority, f.Priority) }
 
-func (t *table) group(id string) *group {
+// group is the one whose flows look at the bits asked for, nil if there is none.
+func (t *table) group(a *ask) *group {
 	for _, g := range t.groups {
-		if g.id == id {
+		if slices.Equal(g.bits, a.bits) {
 			return g
 		}
 	}
@@ -209,6 +238,10 @@ func (t *table) group(id string) *group {
 
 func (t *table) sort() {
 	slices.SortFunc(t.groups, func(a, b *group) int {
-		return cmp.Or(cmp.Compare(b.top, a.top), strings.Compare(a.id, b.id))
+		return cmp.Or(cmp.Compare(b.top, a.top), slices.CompareFunc(a.bits, b.bits, bits.compare))
 	})
+}
+
+func (b bits) compare(c bits) int {
+	return cmp.Or(cmp.Compare(b.field, c.field), cmp.Compare(b.mask.Hi, c.mask.Hi), cmp.Compare(b.mask.Lo, c.mask.Lo))
 }
