@@ -109,8 +109,14 @@ func text(t testing.TB, raw json.RawMessage) string {
 // served makes a VXLAN network whose subnet has DHCP and a gateway address.
 func (f *fabric) served(name, project, cidr string, more ...object) network {
 	f.t.Helper()
+	return f.servedOver("vxlan", name, project, cidr, more...)
+}
+
+// servedOver is served with a choice of the network's type; more are attributes of its subnet.
+func (f *fabric) servedOver(kind, name, project, cidr string, more ...object) network {
+	f.t.Helper()
 	var made struct{ Network network }
-	ok(f.t, f.api.post("/v2.0/networks", object{"network": object{"name": name, "project_id": project, "provider:network_type": "vxlan"}}, &made))
+	ok(f.t, f.api.post("/v2.0/networks", object{"network": object{"name": name, "project_id": project, "provider:network_type": kind}}, &made))
 	n := made.Network
 	attrs := object{"network_id": n.ID, "project_id": project, "ip_version": 4, "cidr": cidr}
 	for _, m := range more {
@@ -137,16 +143,17 @@ func (f *fabric) outside() network {
 func (f *fabric) client(name, host string, n network, more ...object) *vm {
 	f.t.Helper()
 	p := f.port(name, n, more...)
-	m, err := f.lab.PlugVM(f.t.Context(), lab.VMConfig{Name: name, Host: host, Port: p.ID, MAC: p.MAC, MTU: 1400})
+	m, err := f.lab.PlugVM(f.t.Context(), lab.VMConfig{Name: name, Host: host, Port: p.ID, MAC: p.MAC, MTU: 1500})
 	ok(f.t, err)
 	return &vm{m, p}
 }
 
-// leaseScript is what udhcpc runs: it prints what it was told and takes the address and the routes.
+// leaseScript is what udhcpc runs: it prints what it was told and takes the address, the MTU and the routes.
 const leaseScript = `#!/bin/sh
 [ "$1" = bound ] || [ "$1" = renew ] || exit 0
 env
-ip addr flush dev eth0
+[ -z "$mtu" ] || ip link set eth0 mtu "$mtu"
+ip -4 addr flush dev eth0
 ip addr add "$ip/$mask" dev eth0
 set -- $staticroutes
 while [ $# -ge 2 ]; do
@@ -166,17 +173,48 @@ func (f *fabric) lease(v *vm, tries int) (map[string]string, error) {
 	script := filepath.Join(f.t.TempDir(), "lease.sh")
 	ok(f.t, os.WriteFile(script, []byte(leaseScript), 0o700))
 	out, err := v.Output(f.t.Context(), "udhcpc", "-i", "eth0", "-f", "-n", "-q", "-t", fmt.Sprint(tries), "-T", "1", "-s", script,
-		"-O", "staticroutes", "-O", "mtu", "-O", "domain", "-O", "dns")
+		"-O", "staticroutes", "-O", "msstaticroutes", "-O", "mtu", "-O", "domain", "-O", "dns", "-O", "bootfile", "-O", "ntpsrv")
 	if err != nil {
 		return nil, err
 	}
+	return variables(out), nil
+}
+
+// variables are those that env printed.
+func variables(text string) map[string]string {
 	got := map[string]string{}
-	for _, line := range lines(out) {
+	for _, line := range lines(text) {
 		if k, val, isVar := strings.Cut(line, "="); isVar {
 			got[k] = val
 		}
 	}
-	return got, nil
+	return got
+}
+
+// lease6Script is what dhclient runs: it notes what it was told and takes the address.
+const lease6Script = `#!/bin/sh
+case $reason in
+BOUND6|RENEW6|REBIND6) env >"$TOLD" ;;
+*) exit 0 ;;
+esac
+[ -z "$new_ip6_address" ] || ip -6 addr replace "$new_ip6_address/128" dev eth0 nodad
+`
+
+// lease6 has a virtual machine ask for an IPv6 address, or with "-S" for options alone, and returns what it
+// was told, by dhclient's names.
+func (f *fabric) lease6(v *vm, args ...string) (map[string]string, error) {
+	f.t.Helper()
+	dir := f.t.TempDir()
+	script, told, pid := filepath.Join(dir, "lease6.sh"), filepath.Join(dir, "told"), filepath.Join(dir, "pid")
+	ok(f.t, os.WriteFile(script, []byte(lease6Script), 0o700))
+	// It stays to renew the lease, which is not what is tested; a kill does not give the lease back.
+	line := `timeout 15 dhclient -6 -1 -D LL -sf "$0" -cf /dev/null -e TOLD="$1" -lf "$1.leases" -pf "$2" "${@:3}" eth0
+		got=$?; [ ! -s "$2" ] || kill -9 "$(cat "$2")"; exit $got`
+	if _, err := v.Output(f.t.Context(), "bash", append([]string{"-c", line, script, told, pid}, args...)...); err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(told)
+	return variables(string(text)), err
 }
 
 // leased has virtual machines get their addresses.
