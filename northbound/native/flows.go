@@ -97,7 +97,7 @@ func (s *server) listFlows(w http.ResponseWriter, r *http.Request) error {
 		}
 		return &apiError{http.StatusBadGateway, "SwitchUnreachable", fmt.Sprintf("flows of %v cannot be read: %v", sw.DPID, err)}
 	}
-	summary := map[view.FlowState]int{}
+	summary, tables := map[view.FlowState]int{}, countTables(flows)
 	matched := make([]*view.Flow, 0, len(flows))
 	for i := range flows {
 		summary[flows[i].State]++
@@ -109,7 +109,7 @@ func (s *server) listFlows(w http.ResponseWriter, r *http.Request) error {
 	jsonHeader(w)
 	out := newStream(w, s.StreamTimeout)
 	defer out.close()
-	out.buf = appendFlowsHead(make([]byte, 0, flushAt+flushAt/4), sw, len(flows), summary, len(matched), start)
+	out.buf = appendFlowsHead(make([]byte, 0, flushAt+flushAt/4), sw, len(flows), summary, tables, len(matched), start)
 	e := newFlowEncoder(s.Store.Snapshot(), sw)
 	for i, f := range matched[start:end] {
 		if i > 0 {
@@ -124,8 +124,41 @@ func (s *server) listFlows(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// tableCount is how many flows of a bridge are in one of its tables.
+type tableCount struct {
+	id    of.TableID
+	name  string // empty if the table is not one of Heddle's
+	flows int
+}
+
+// countTables counts flows, which are in the order of tables.
+func countTables(flows []view.Flow) []tableCount {
+	var out []tableCount
+	for i := range flows {
+		if f := &flows[i]; len(out) == 0 || out[len(out)-1].id != f.Flow.Table {
+			out = append(out, tableCount{id: f.Flow.Table, name: f.Table})
+		}
+		out[len(out)-1].flows++
+	}
+	return out
+}
+
+// append appends the count, and what a table of Heddle's is for.
+func (t tableCount) append(b []byte, sw view.Switch) []byte {
+	b = strconv.AppendUint(append(b, `{"id":`...), uint64(t.id), 10)
+	if t.name != "" {
+		b = appendMember(b, ',', "name", t.name)
+	}
+	if sw.Host != "" {
+		if known := pipeline.Of(sw.Bridge).Table(t.id); known != nil {
+			b = appendMember(b, ',', "doc", known.Doc)
+		}
+	}
+	return append(strconv.AppendInt(append(b, `,"flows":`...), int64(t.flows), 10), '}')
+}
+
 // appendFlowsHead appends the answer up to its list of flows.
-func appendFlowsHead(b []byte, sw view.Switch, total int, summary map[view.FlowState]int, matched, offset int) []byte {
+func appendFlowsHead(b []byte, sw view.Switch, total int, summary map[view.FlowState]int, tables []tableCount, matched, offset int) []byte {
 	b = appendMember(b, '{', "dpid", sw.DPID.String())
 	b = appendMember(b, ',', "host", sw.Host)
 	b = appendMember(b, ',', "bridge", sw.Bridge)
@@ -134,7 +167,14 @@ func appendFlowsHead(b []byte, sw view.Switch, total int, summary map[view.FlowS
 		b = append(append(append(b, `,"`...), state...), `":`...)
 		b = strconv.AppendInt(b, int64(summary[state]), 10)
 	}
-	b = strconv.AppendInt(append(b, `},"matched":`...), int64(matched), 10)
+	b = append(b, `},"tables":[`...)
+	for i, t := range tables {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = t.append(b, sw)
+	}
+	b = strconv.AppendInt(append(b, `],"matched":`...), int64(matched), 10)
 	b = strconv.AppendInt(append(b, `,"offset":`...), int64(offset), 10)
 	return append(b, `,"flows":[`...)
 }
