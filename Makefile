@@ -8,7 +8,7 @@ LAB_PACKAGES  := openvswitch-switch openvswitch-common iproute2 iputils-ping eth
 TEST_PACKAGES := $(LAB_PACKAGES) openvswitch-pki tcpdump procps python3-openstackclient isc-dhcp-client gcc libc6-dev
 STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: all build demo test check bench golden docs fuzz clean
+.PHONY: all build demo test check ui ui-check bench golden docs fuzz clean
 
 all: build
 
@@ -27,7 +27,23 @@ check:
 	$(GO) vet $(PKGS)
 	$(GO) run $(STATICCHECK) $(PKGS)
 
-test: check
+UI      := northbound/dashboard/ui
+MODULES := $(UI)/node_modules/.package-lock.json
+
+# The dashboard's files, which are committed, from their source.
+ui: $(MODULES)
+	@cd $(UI) && npm run --silent build
+
+# Types, pure logic, and whether the committed files are what the source gives.
+ui-check: $(MODULES)
+	@cd $(UI) && npm run --silent check
+
+# The packages of the lock file; node only where there is none.
+$(MODULES): $(UI)/package-lock.json
+	@command -v npm >/dev/null || scripts/install-packages nodejs npm
+	@cd $(UI) && npm ci --silent && touch node_modules/.package-lock.json
+
+test: check ui-check
 	@scripts/install-packages $(TEST_PACKAGES)
 	$(GO) test -race -timeout 20m $$($(GO) list $(PKGS) | grep -v /test/e2e)
 	$(GO) test -count=1 -timeout 30m ./test/e2e/...

@@ -8,6 +8,7 @@ import (
 	"github.com/heddle-sdn/heddle/controller"
 	"github.com/heddle-sdn/heddle/controller/spec"
 	"github.com/heddle-sdn/heddle/controller/status"
+	"github.com/heddle-sdn/heddle/northbound/dashboard"
 	"github.com/heddle-sdn/heddle/northbound/httpd"
 	"github.com/heddle-sdn/heddle/northbound/identity"
 	"github.com/heddle-sdn/heddle/northbound/metrics"
@@ -31,7 +32,8 @@ func (s *server) api() (http.Handler, error) {
 		Log: log, Observe: s.metrics.Request, Around: plans.Around(neutron.Refuse)})
 	plans.Show(networking.Attributes, native.HostAttributes)
 	return httpd.Mounts{
-		"/": networking,
+		"/":   dashboard.Front(networking),
+		"/ui": dashboard.New(),
 		"/v1": native.New(native.Config{Store: drafts, Past: s.store, Plans: plans, Documents: networking, Hosts: s.ops, Fabric: s.control, MACs: s.macs, Events: s.events,
 			Counters: s.metrics, Auth: auth, Log: log, Version: version().Version, Observe: s.metrics.Request}),
 		"/node":    nodeapi.New(nodeapi.Config{Specs: nodes{s.control}, Reports: nodes{s.control}, Auth: auth, Log: log}),
