@@ -17,6 +17,7 @@ const (
 	exitNotFound    = 4   // there is no such thing
 	exitForbidden   = 5   // no valid token, or not allowed
 	exitUnreachable = 6   // the server did not answer, or failed
+	exitUnknown     = 7   // it cannot be told
 	exitInterrupted = 130 // stopped by the user, as shells have it
 )
 
@@ -32,6 +33,7 @@ var exitCodes = []struct {
 	{exitNotFound, "there is no such thing, or it is another project's"},
 	{exitForbidden, "there is no valid token, or it may not do this"},
 	{exitUnreachable, "the server did not answer, or failed"},
+	{exitUnknown, "it cannot be told: a packet's way leads to what is not known"},
 	{exitInterrupted, "interrupted"},
 }
 

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,6 +69,7 @@ type fabric struct {
 	w     *world
 	ports map[string]map[string]map[string]of.Port // by host, bridge and name
 	down  map[string]bool                          // bridges that are away, "cmp2/br-tun"
+	looks atomic.Uint64
 	flows func(host, bridge string, flows []view.Flow) []view.Flow
 }
 
@@ -114,6 +116,12 @@ func (f *fabric) Status() status.View {
 		h := status.Host{Name: host, Targets: map[string]status.Target{}}
 		if f.ports[host] != nil {
 			h.OVSDB = true
+			h.Tunnels = map[string]status.Tunnel{}
+			for name := range f.ports[host]["br-tun"] {
+				if strings.HasPrefix(name, "vxlan-") {
+					h.Tunnels[name] = status.Tunnel{State: status.TunnelUp, Watched: true, Carrier: true, Egress: "eth0", MTU: 1550, Since: noon}
+				}
+			}
 			h.Targets["ovsdb"] = status.Target{Connected: true, Rev: m.Rev, At: noon}
 			for bridge := range f.ports[host] {
 				h.Targets[bridge] = status.Target{Connected: !f.down[host+"/"+bridge], Rev: m.Rev, At: noon}
@@ -187,6 +195,34 @@ func (f *fabric) Preview(before, after *model.Model) difference.Fabric {
 	return out
 }
 
+func (f *fabric) Inspect(_ context.Context, m *model.Model, host string, actual bool) (*view.HostState, error) {
+	out, err := view.Suppose(m, host, f.observed(m, host), f.plan(m, host), planners...)
+	if err != nil {
+		return nil, err
+	}
+	out.Node = f.Status()[host].Node
+	if actual {
+		out.Flows = map[string][]view.Flow{}
+		for bridge := range f.ports[host] {
+			out.Flows[bridge] = f.of(host, bridge)
+		}
+	}
+	return out, nil
+}
+
+// TunnelCounters count a thousand bytes more with every look at them.
+func (f *fabric) TunnelCounters(context.Context) map[string]map[string]view.Counters {
+	looks := f.looks.Add(1)
+	out := map[string]map[string]view.Counters{}
+	for host, bridges := range f.ports {
+		out[host] = map[string]view.Counters{}
+		for name := range bridges["br-tun"] {
+			out[host][name] = view.Counters{RxBytes: 1000 * looks, TxBytes: 2000 * looks, RxPackets: 10 * looks, TxPackets: 20 * looks}
+		}
+	}
+	return out
+}
+
 type tally struct{}
 
 func (tally) Drifted() uint64 { return 0 }
@@ -228,7 +264,7 @@ func newWorld(t *testing.T, auth identity.Authenticator) *world {
 	networking := neutron.New(neutron.Config{Store: drafts, L2: w.ops, Routers: router.New(w.ops), NAT: nat.New(w.ops), Auth: auth, Status: states{w.fabric},
 		Log: entry, Around: plans.Around(neutron.Refuse)})
 	plans.Show(networking.Attributes, native.HostAttributes)
-	w.api = httpd.Mounts{"/": networking, "/v1": native.New(native.Config{Store: drafts, Plans: plans, Hosts: w.ops, Fabric: w.fabric, MACs: maclearn.New(clock),
+	w.api = httpd.Mounts{"/": networking, "/v1": native.New(native.Config{Store: drafts, Past: w.store, Plans: plans, Documents: networking, Hosts: w.ops, Fabric: w.fabric, MACs: maclearn.New(clock),
 		Events: w.events, Counters: tally{}, Auth: auth, Log: entry, Version: "1.2.0", Now: clock}),
 		"/livez": httpd.Livez(), "/readyz": httpd.Readyz(httpd.Check{Name: "store", Ready: func() error { return nil }})}
 	w.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -326,7 +362,7 @@ func (w *world) runIn(ctx context.Context, in io.Reader, args ...string) (stdout
 	w.t.Helper()
 	p := &Program{Version: "1.2.0", Environ: func(name string) string { return w.env[name] }, Now: clock}
 	var out, errs bytes.Buffer
-	root := NewRoot(&cobra.Command{Use: "heddle", SilenceErrors: true, SilenceUsage: true}, p)
+	root := newRoot(p)
 	root.SetArgs(args)
 	root.SetOut(&out)
 	root.SetErr(&errs)
@@ -336,6 +372,10 @@ func (w *world) runIn(ctx context.Context, in io.Reader, args ...string) (stdout
 		errs.WriteString("heddle: " + says + "\n")
 	}
 	return out.String(), errs.String(), code
+}
+
+func newRoot(p *Program) *cobra.Command {
+	return NewRoot(&cobra.Command{Use: "heddle", SilenceErrors: true, SilenceUsage: true}, p)
 }
 
 // must runs a command that succeeds, and returns its output.

@@ -158,7 +158,7 @@ func (s *session) get(ctx context.Context, o *getOptions, args []string) error {
 		return err
 	}
 	if o.watch {
-		return nil
+		return s.watchList(ctx, all, o.noHeaders)
 	}
 	var found [][]object
 	for _, x := range all {

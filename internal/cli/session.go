@@ -62,7 +62,7 @@ func (c *connection) flags(f *pflag.FlagSet) {
 	f.StringVar(&c.ca, "tls-ca", "", "`file` of authorities (PEM) that the server's certificate must be of; else OS_CACERT, the system's")
 	f.StringVar(&c.cert, "tls-cert", "", "certificate `file` (PEM) to show to the server; else OS_CERT")
 	f.StringVar(&c.key, "tls-key", "", "key `file` of the certificate; else OS_KEY")
-	f.DurationVar(&c.timeout, "timeout", 30*time.Second, "how long the server may take for an answer")
+	f.DurationVar(&c.timeout, "request-timeout", 30*time.Second, "how long the server may take for an answer")
 	f.StringVar(&c.project, "project", "", "`id` of the project to show, or to create in; else HEDDLE_PROJECT, OS_PROJECT_ID. Administrators see all if there is none")
 	f.BoolVar(&c.allProjects, "all-projects", false, "show all projects though the environment names one")
 }

@@ -120,3 +120,9 @@ func Plain(v any) any {
 	}
 	return v
 }
+
+// JSON reports whether documents are JSON.
+func (f Format) JSON() bool { return f.kind == kindJSON }
+
+// YAML reports whether documents are YAML.
+func (f Format) YAML() bool { return f.kind == kindYAML }
