@@ -54,7 +54,7 @@ bench:
 
 # Writes golden files and generated documents anew; look at the diff.
 golden docs:
-	$(GO) test ./controller/pipeline ./northbound/... -run 'Golden|Document' -update
+	$(GO) test ./controller/pipeline ./northbound/... ./internal/cli -run 'Golden|Document|Outputs' -update
 
 # Each fuzz target for FUZZTIME; `make test` runs their seeds.
 FUZZTIME ?= 30s
