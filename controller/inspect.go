@@ -6,6 +6,7 @@ import (
 
 	"github.com/heddle-sdn/heddle/controller/ovsdb/row"
 	"github.com/heddle-sdn/heddle/controller/spec"
+	"github.com/heddle-sdn/heddle/controller/status"
 	"github.com/heddle-sdn/heddle/controller/view"
 	"github.com/heddle-sdn/heddle/store/model"
 )
@@ -22,7 +23,13 @@ func (c *Controller) Inspect(ctx context.Context, m *model.Model, hostName strin
 	if err != nil {
 		return nil, err
 	}
-	out.Node = c.Status()[hostName].Node
+	state := c.Status()
+	out.Node = state[hostName].Node
+	out.Paths = map[string]status.Path{}
+	is, _ := m.Hosts.Get(hostName)
+	for _, p := range state.Paths(m, is) {
+		out.Paths[p.Interface] = p
+	}
 	if actual {
 		c.readHost(ctx, h, seen, out)
 	}

@@ -157,6 +157,21 @@ func TestWhatIsWrong(t *testing.T) {
 				s.Ports["br-tun"]["vxlan-c0000202"] = p
 			}
 		}, "dropped TunnelDown", "vxlan-c0000202"},
+		"tunnel that nothing comes through": {webToDB, func(w *explaintest.World) {
+			w.Spoil = func(host string, s *view.HostState) {
+				if host == "cmp1" {
+					s.Paths = map[string]status.Path{"vxlan-c0000202": {Type: "vxlan", From: "cmp1", To: "cmp2", Remote: to("192.0.2.2"),
+						State: status.TunnelDown, Reason: status.TunnelIsDown, Msg: "is its tunnel address right?"}}
+				}
+			}
+		}, "dropped TunnelDown", "the vxlan tunnel to host cmp2 (192.0.2.2) of host cmp1 is down: is its tunnel address right?"},
+		"underlay that is too narrow": {webToDB, func(w *explaintest.World) {
+			w.Spoil = func(host string, s *view.HostState) {
+				if host == "cmp1" {
+					s.Paths = map[string]status.Path{"vxlan-c0000202": {Type: "vxlan", From: "cmp1", To: "cmp2", Remote: to("192.0.2.2"), State: status.TunnelUp, Egress: "eth0", MTU: 1400}}
+				}
+			}
+		}, "delivered", "long packets do not come through: network blue has MTU 1450 and VXLAN needs 50 bytes more; eth0 of host cmp1 carries 1400"},
 		"bridges not connected": {webToDB, func(w *explaintest.World) { w.Disconnect("cmp2") },
 			"delivered", "br-tun on host cmp2: it is not connected to Heddle; this is what it should do"},
 		"bridges not connected, of which the actual is asked": {webToDB, func(w *explaintest.World) { w.Disconnect("cmp2"); w.Actual = true },

@@ -8,6 +8,7 @@ import (
 	"github.com/heddle-sdn/heddle/controller/of"
 	"github.com/heddle-sdn/heddle/controller/ovsdb/row"
 	"github.com/heddle-sdn/heddle/controller/pipeline"
+	"github.com/heddle-sdn/heddle/controller/status"
 	"github.com/heddle-sdn/heddle/controller/view"
 	"github.com/heddle-sdn/heddle/store/model"
 )
@@ -240,6 +241,18 @@ func (w *walk) tunnel(h *host, iface string, port interp.Port, p interp.Packet, 
 	if !port.Remote.IsValid() {
 		w.endInside(parent, h, row.TunBridge, *causef(broken, TunnelUnknown, "port %s of br-tun%s leads to no known address", iface, w.on(h)))
 		return
+	}
+	if path, told := h.Paths[iface]; told {
+		if path.State == status.TunnelDown && path.Reason == status.TunnelIsDown {
+			w.endInside(parent, h, row.TunBridge, *causef(broken, TunnelDown, "%s of %s is down: %s", path.Title(), w.hostTitle(h), path.Msg))
+			return
+		}
+		if id, ok := w.m.SegmentUser(path.Type, "", uint32(p.Tunnel.ID)); ok {
+			n, _ := w.m.Networks.Get(id)
+			if c := path.Fits(n); c.Wrong() {
+				w.note("long packets do not come through: %s", c.Msg)
+			}
+		}
 	}
 	step := Step{Kind: KindTunnel, Host: h.name, Where: row.TunBridge, Packet: p.String(),
 		Says: fmt.Sprintf("it goes through the %s tunnel %s to %s, under key %d", t.Type, iface, w.hostAt(t, h), p.Tunnel.ID)}

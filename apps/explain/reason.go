@@ -37,7 +37,7 @@ const (
 
 	PatchPortMissing   Reason = "PatchPortMissing"   // a cable between two bridges of a host is not whole
 	TunnelPortMissing  Reason = "TunnelPortMissing"  // a host has no tunnel to another
-	TunnelDown         Reason = "TunnelDown"         // a tunnel has no carrier
+	TunnelDown         Reason = "TunnelDown"         // nothing comes through a tunnel, or it has no carrier
 	TunnelLeadsNowhere Reason = "TunnelLeadsNowhere" // no host has the address that a tunnel leads to
 	TunnelUnknown      Reason = "TunnelUnknown"      // it is not known where a tunnel leads
 	NoPhysicalPort     Reason = "NoPhysicalPort"     // a provider bridge does not lead to the physical network

@@ -11,6 +11,12 @@ import (
 // through takes: long packets are lost, short ones are not.
 const UnderlayMTU Reason = "UnderlayMTU"
 
+// Fits is the condition that a tunnel takes the longest frames of a network.
+func (p Path) Fits(n *model.Network) Condition {
+	c, _ := fits(n, []Path{p})
+	return c
+}
+
 // fits is the condition that what some tunnels of a network leave by takes its longest frames; needed is
 // false if there are none.
 func fits(n *model.Network, paths []Path) (c Condition, needed bool) {

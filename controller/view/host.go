@@ -23,6 +23,8 @@ type HostState struct {
 	// Tunnels are the tunnel ports of br-tun by name, as they are if that was asked for, else as they
 	// should be.
 	Tunnels map[string]row.Tunnel
+	// Paths are how the tunnels of br-tun are, by their ports' names.
+	Paths map[string]status.Path
 	// Node is what the host's agent reported; nil if none ever did.
 	Node *status.Node
 }

@@ -121,6 +121,7 @@ func TestExplanationsHoldAgainstRealPackets(t *testing.T) {
 	})
 	t.Run("tables_are_those_of_ofproto_trace", func(t *testing.T) { f.in(t).testTraces(x, z, y) })
 	t.Run("foreign_flow", func(t *testing.T) { f.in(t).testForeignFlow(x, z) })
+	t.Run("wrong_tunnel_address", func(t *testing.T) { f.in(t).testTunnelAddress(x, z) })
 	t.Run("past", func(t *testing.T) { f.in(t).testPast(x, z) })
 	t.Run("host_out_of_reach", func(t *testing.T) { f.in(t).testCutOff(x, z) })
 }
@@ -257,6 +258,29 @@ func (f *fabric) testForeignFlow(x, z *vm) {
 	}
 	f.ofctl("cmp2", "del-flows", "br-int", "cookie="+foreignCookie+"/-1")
 	f.reaches(5*time.Second, x, z.IP())
+}
+
+// testTunnelAddress: a host says that its tunnels end at an address that it does not have.
+func (f *fabric) testTunnelAddress(x, z *vm) {
+	t := f.t
+	right := f.host("cmp2").Underlay().String()
+	f.vsctl("cmp2", "set", "Open_vSwitch", ".", "external_ids:heddle-encap-ip=172.31.0.77")
+	var e *explanation
+	eventually(t, 20*time.Second, "the tunnel is told to be down", func() error {
+		e = f.explain("port/"+x.port.ID, z.IP().String(), "state", "actual")
+		return wantEqual("reason", e.Reason, "TunnelDown")
+	})
+	if f.pings(x, z.IP()) || !strings.Contains(e.Message, "is its tunnel address 172.31.0.77 really one of host cmp2") {
+		t.Error(e.tell())
+	}
+	f.vsctl("cmp2", "set", "Open_vSwitch", ".", "external_ids:heddle-encap-ip="+right)
+	f.reaches(20*time.Second, x, z.IP())
+	eventually(t, 20*time.Second, "the tunnel is told to be up", func() error {
+		if e = f.explain("port/"+x.port.ID, z.IP().String()); !e.works() {
+			return errors.New(e.Message)
+		}
+		return nil
+	})
 }
 
 // testPast: a port is taken down; before, its packets arrived.
