@@ -3,10 +3,12 @@ package node
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
 
+	"github.com/heddle-sdn/heddle/apps/netns"
 	"github.com/heddle-sdn/heddle/controller/spec"
 )
 
@@ -35,6 +37,9 @@ func (r *Runner) Status() spec.NodeStatus {
 			rev, errs[part] = min(rev, at), err
 		}
 		at, err := r.ports.state.of(name)
+		if errors.Is(err, netns.ErrNoLink) {
+			err = nil // the link is being made: that is late, and no failure
+		}
 		note(partPorts, at, err)
 		for _, p := range r.parts {
 			at, err := p.state.of(name)
