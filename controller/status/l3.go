@@ -84,7 +84,7 @@ func (v View) Arrived(m *model.Model, p *model.Placement) bool {
 			return q.DeviceOwner != model.OwnerDHCP || q.BindingHost != p.Host
 		})
 	}
-	if _, c := v.placed(m, p.Service, p.Object, namespace, p.Rev); !c.OK {
+	if _, c := v.placed(m, p.Service, p.Object, namespace, p.Rev); !v.stillThere(c, namespace, nil).OK {
 		return false
 	}
 	for _, port := range ports {
