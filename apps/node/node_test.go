@@ -35,6 +35,7 @@ type controller struct {
 	changed chan struct{}
 	status  spec.NodeStatus
 	broken  error
+	late    time.Duration // of every answer
 }
 
 func newController() *controller { return &controller{changed: make(chan struct{})} }
@@ -42,8 +43,9 @@ func newController() *controller { return &controller{changed: make(chan struct{
 func (c *controller) Spec(ctx context.Context, after uint64) (spec.Node, error) {
 	for {
 		c.mu.Lock()
-		n, changed, broken := c.node, c.changed, c.broken
+		n, changed, broken, late := c.node, c.changed, c.broken, c.late
 		c.mu.Unlock()
+		time.Sleep(late)
 		if broken != nil {
 			return spec.Node{}, broken
 		}
@@ -208,6 +210,43 @@ func TestPartsDoNotDependOnEachOther(t *testing.T) {
 	await(t, "all to be gone", func() bool { return good.has() && !exists("qrouter-1") && !exists("qrouter-2") })
 	close(hangs.block)
 	stop()
+}
+
+func TestWhatMovedWhileTheHostWasDownIsNotMadeAgain(t *testing.T) {
+	c := newController()
+	dir := t.TempDir()
+	stop := run(t, c, dir)
+	c.want("qdhcp-moved", "qdhcp-stays")
+	await(t, "the namespaces", func() bool { return exists("qdhcp-moved") && exists("qdhcp-stays") })
+	stop()
+	nstest.IP(t, "netns del qdhcp-moved")
+	nstest.IP(t, "netns del qdhcp-stays")
+	c.want("qdhcp-stays")
+	c.mu.Lock()
+	c.late = 500 * time.Millisecond
+	c.mu.Unlock()
+
+	part := &fakePart{name: "dhcp"}
+	stop = run(t, c, dir, part)
+	again := false
+	await(t, "what stays", func() bool {
+		again = again || exists("qdhcp-moved")
+		return part.has("qdhcp-stays")
+	})
+	if again {
+		t.Error("what the controller does not want any more was made from the saved spec")
+	}
+	stop()
+
+	// Without the controller the saved spec is what there is to go by.
+	nstest.IP(t, "netns del qdhcp-stays")
+	c.mu.Lock()
+	c.broken = errors.New("controller is away")
+	c.mu.Unlock()
+	stop = run(t, c, dir)
+	await(t, "what stays, without the controller", func() bool { return exists("qdhcp-stays") })
+	stop()
+	nstest.IP(t, "netns del qdhcp-stays")
 }
 
 func TestNothingIsTouchedWithoutASpec(t *testing.T) {

@@ -24,8 +24,11 @@ const (
 	defaultHeartbeat = 5 * time.Second
 )
 
-// passTime bounds one pass of any loop.
-const passTime = time.Minute
+// Bounds of what is waited for.
+const (
+	passTime    = time.Minute     // one pass of any loop
+	firstAnswer = 2 * time.Second // the controller's word at the start, before the saved spec is worked on
+)
 
 // reportGap is the least time between two reports.
 const reportGap = 50 * time.Millisecond
@@ -85,8 +88,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	r.mu.Lock()
 	r.ctx = ctx
 	r.mu.Unlock()
-	r.restore()
-	g.Go(func() error { return r.poll(ctx) })
+	g.Go(func() error { return r.poll(ctx, r.begin(ctx)) })
 	g.Go(func() error { return r.reports(ctx) })
 	g.Go(func() error { return r.scan(ctx) })
 	g.Go(func() error { return r.watch(ctx, "namespaces", r.cfg.Kernel.Watch, r.verify) })
@@ -101,6 +103,21 @@ func (r *Runner) Run(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// begin takes the spec that the controller has now, and returns its revision. What this host had when it
+// went down may be another's by now: the saved spec is for when the controller does not answer at once.
+func (r *Runner) begin(ctx context.Context) (rev uint64) {
+	first, cancel := context.WithTimeout(ctx, firstAnswer)
+	defer cancel()
+	n, err := r.cfg.Source.Spec(first, 0)
+	if err != nil {
+		r.restore()
+		return 0
+	}
+	r.cfg.Log.WithFields(logrus.Fields{"rev": n.Rev, "namespaces": len(n.Namespaces)}).Info("working on the controller's spec")
+	r.take(n)
+	return n.Rev
 }
 
 // restore begins with the spec of the last run, so that a host comes up though its controller is away.
@@ -118,9 +135,16 @@ func (r *Runner) restore() {
 	}
 }
 
-// poll gets specs.
-func (r *Runner) poll(ctx context.Context) error {
-	var after uint64
+// take works on a spec of the controller's from now on, also after a reboot.
+func (r *Runner) take(n spec.Node) {
+	r.set(n)
+	if err := r.cfg.State.Save(n); err != nil {
+		r.cfg.Log.WithError(err).Error("a reboot would find the spec of before")
+	}
+}
+
+// poll gets specs that are newer than one.
+func (r *Runner) poll(ctx context.Context, after uint64) error {
 	attempt := 0
 	backoff := reconcile.Exponential(200*time.Millisecond, 10*time.Second)
 	for {
@@ -145,10 +169,7 @@ func (r *Runner) poll(ctx context.Context) error {
 			r.cfg.Log.Info("the controller answers again")
 		}
 		attempt, after = 0, n.Rev
-		r.set(n)
-		if err := r.cfg.State.Save(n); err != nil {
-			r.cfg.Log.WithError(err).Error("a reboot would find the spec of before")
-		}
+		r.take(n)
 	}
 }
 

@@ -68,12 +68,12 @@ func (a *agent) start() {
 	ok(a.f.t, a.cmd.Start())
 }
 
-// awaitStart waits until an agent that was started again works on what it remembered.
+// awaitStart waits until an agent that was started again knows what to work on.
 func (a *agent) awaitStart() {
 	a.f.t.Helper()
 	eventually(a.f.t, 10*time.Second, "the agent of "+a.host+" is back", func() error {
 		log, err := os.ReadFile(a.logFile)
-		if err == nil && !strings.Contains(string(log), "working on the saved spec") {
+		if err == nil && !strings.Contains(string(log), "working on the ") {
 			err = errors.New("it says nothing")
 		}
 		return err

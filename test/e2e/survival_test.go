@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +69,9 @@ func TestEverythingSurvives(t *testing.T) {
 			c.awaitHost("net1")
 			t.Run("old_home_is_back", func(t *testing.T) { c.works(t, fault{}) })
 			ok(t, wantEqual("namespaces of net1", c.in(t).namespaces("net1"), ""))
+			if log, err := os.ReadFile(c.agent.logFile); err != nil || strings.Contains(string(log), "namespace changed") {
+				t.Errorf("net1 made what had moved to net2, if for a moment only (%v)", err)
+			}
 		}},
 	}
 	for _, s := range steps {
