@@ -93,7 +93,11 @@ func (x *namespace) link(l spec.Link) {
 		case *model.FloatingIP:
 			x.add(spec.LineAddress, text, "floatingip/"+string(of.ID), model.Title(of)+", for which the router answers ARP")
 		default:
-			x.add(spec.LineAddress, text, x.ns.Object, "where instances ask for metadata")
+			says := ""
+			if a.Addr().IsLinkLocalUnicast() { // the metadata service's; others are not planned
+				says = "where instances ask for metadata"
+			}
+			x.add(spec.LineAddress, text, x.ns.Object, says)
 		}
 	}
 }

@@ -38,3 +38,17 @@ func fits(n *model.Network, paths []Path) (c Condition, needed bool) {
 	}
 	return c, len(paths) > 0
 }
+
+// narrowest is the least MTU of what the tunnels of a host leave by; 0 if one is not known.
+func (h Host) narrowest() int {
+	least := 0
+	for _, t := range h.Tunnels {
+		if t.MTU == 0 {
+			return 0
+		}
+		if least == 0 || t.MTU < least {
+			least = t.MTU
+		}
+	}
+	return least
+}

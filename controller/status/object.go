@@ -49,7 +49,7 @@ func (v View) Object(m *model.Model, r model.Resource) Object {
 	case *model.PortForwarding:
 		return v.forwarding(m, r)
 	case *model.Host:
-		return v.host(m, r)
+		return v.Mesh(m).Host(r)
 	}
 	return Object{Status: Active, Conditions: []Condition{}}
 }
@@ -214,9 +214,10 @@ func (v View) target(m *model.Model, id model.ID) Condition {
 	return c
 }
 
-// host is whether a host's OVSDB and bridges are connected and as planned, whether its agent reports, and
+// Host is whether a host's OVSDB and bridges are connected and as planned, whether its agent reports, and
 // whether its tunnels are up and wide enough.
-func (v View) host(m *model.Model, host *model.Host) Object {
+func (x *Mesh) Host(host *model.Host) Object {
+	v, m := x.v, x.m
 	out := Object{Status: Active, Host: host.Name, Conditions: []Condition{v.connected(host.Name)}}
 	if !out.Conditions[0].OK {
 		out.Status = Down
@@ -231,8 +232,8 @@ func (v View) host(m *model.Model, host *model.Host) Object {
 	if h.Node != nil || host.Settings().IsGateway() {
 		out.add(v.agent(host.Name))
 	}
-	if paths := v.Paths(m, host); len(paths) > 0 {
-		out.add(tunnelCondition(paths))
+	if c, needed := x.condition(host); needed {
+		out.add(c)
 		if c, needed := v.Underlay(m, host.Name); needed {
 			out.add(c)
 		}
@@ -243,18 +244,29 @@ func (v View) host(m *model.Model, host *model.Host) Object {
 // Underlay is the condition that what a host's tunnels leave by takes the frames of all networks that it
 // holds: of the first that it does not, if there is one. Needed is false if it has no such tunnels.
 func (v View) Underlay(m *model.Model, host string) (c Condition, needed bool) {
+	is, _ := m.Hosts.Get(host)
+	if is == nil {
+		return Condition{}, false
+	}
+	least, ipv6 := v[host].narrowest(), is.Settings().EncapIP.Is6()
 	for _, id := range m.NetworksAt(host) {
 		n, ok := m.Networks.Get(id)
 		if !ok || !n.Type.Tunnel() {
 			continue
 		}
-		is, has := fits(n, v.peers(m, host, m.HostsOf(id), n.Type))
+		if len(m.HostsOf(id)) > 1 && n.MTU+n.Type.Overhead(ipv6) <= least {
+			if !needed {
+				c, needed = Condition{Type: "MTU", OK: true}, true
+			}
+			continue
+		}
+		fit, has := fits(n, v.peers(m, host, m.HostsOf(id), n.Type))
 		switch {
 		case !has:
-		case is.Wrong():
-			return is, true
-		case !needed || !is.OK:
-			c, needed = is, true
+		case fit.Wrong():
+			return fit, true
+		case !needed || !fit.OK:
+			c, needed = fit, true
 		}
 	}
 	return c, needed

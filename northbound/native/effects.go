@@ -46,6 +46,7 @@ func (s *server) effects(ctx context.Context, m *model.Model, object model.Resou
 		}
 	}
 	wanted := causesOf(m, object)
+	_, whole := object.(*model.Host) // whose rows are shown, whatever they are of
 	for _, host := range m.Hosts.Sorted() {
 		plan := s.Fabric.Planned(host)
 		if plan == nil {
@@ -53,7 +54,7 @@ func (s *server) effects(ctx context.Context, m *model.Model, object model.Resou
 			continue
 		}
 		for _, l := range linesOf(m, host, plan, object) {
-			if wanted[l.Object] {
+			if whole || wanted[l.Object] {
 				out = append(out, effectView{Host: host, Where: l.where, Type: l.Type, Text: l.Text, Says: l.Says, Object: l.Object})
 			}
 		}

@@ -100,7 +100,8 @@ type hostsView struct {
 	said    func(host string) []string // problems with what a host says
 	sharing map[netip.Addr][]string    // hosts by tunnel address
 	tunnels bool                       // there are tunnel networks
-	paths   map[string][]status.Path   // by host, once they were asked for
+	mesh    *status.Mesh
+	paths   map[string][]status.Path // by host, once they were asked for
 }
 
 func (s *server) viewHosts(m *model.Model) hostsView {
@@ -111,6 +112,7 @@ func (s *server) viewHosts(m *model.Model) hostsView {
 			v.sharing[ip] = append(v.sharing[ip], name)
 		}
 	}
+	v.mesh = v.state.Mesh(m)
 	for _, t := range []model.NetworkType{model.TypeGRE, model.TypeVXLAN, model.TypeGeneve} {
 		v.tunnels = v.tunnels || v.m.TypeInUse(t)
 	}
@@ -121,10 +123,18 @@ func (s *server) viewHosts(m *model.Model) hostsView {
 func (v hostsView) pathsOf(h *model.Host) []status.Path {
 	paths, known := v.paths[h.Name]
 	if !known {
-		paths = v.state.Paths(v.m, h)
+		paths = v.mesh.Paths(h)
 		v.paths[h.Name] = paths
 	}
 	return paths
+}
+
+// notUp returns the tunnels of a host that are not up.
+func (v hostsView) notUp(h *model.Host) []status.Path {
+	if _, ok := v.mesh.AllUp(h); ok {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(v.pathsOf(h)), func(p status.Path) bool { return p.State == status.TunnelUp })
 }
 
 func (v hostsView) host(h *model.Host) hostView {
@@ -223,7 +233,7 @@ const maxTunnelProblems = 5
 func (v hostsView) tunnelProblems(h *model.Host) []problem {
 	var out []problem
 	down := 0
-	for _, p := range v.pathsOf(h) {
+	for _, p := range v.notUp(h) {
 		if p.State != status.TunnelDown {
 			continue
 		}

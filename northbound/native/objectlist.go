@@ -97,8 +97,11 @@ func (s *server) viewObjects(m *model.Model, who identity.Identity) objects {
 // state derives the state of an object, without what speaks of hosts for those who must not know. What is
 // wrong with a host that no condition of its own says is one as well.
 func (o objects) state(r model.Resource) status.Object {
-	state := o.hosts.state.Object(o.m, r)
-	if h, is := r.(*model.Host); is {
+	var state status.Object
+	if h, is := r.(*model.Host); !is {
+		state = o.hosts.state.Object(o.m, r)
+	} else {
+		state = o.hosts.mesh.Host(h)
 		state.Conditions = append(state.Conditions, o.hosts.conditions(h)...)
 	}
 	if !o.who.Admin {

@@ -67,17 +67,23 @@ func (s *server) showPort(w http.ResponseWriter, r *http.Request) error {
 }
 
 // withoutHosts leaves out what conditions say of hosts: those are the operator's business. The reasons
-// stay, and so do the messages that speak of the port itself.
+// stay, and so do the messages that speak of the object itself.
 func withoutHosts(conditions []status.Condition) []status.Condition {
 	out := make([]status.Condition, len(conditions))
 	for i, c := range conditions {
-		c.Host = ""
-		if c.Reason != status.AdminDown && c.Reason != status.NotPlugged {
+		if !ownReasons[c.Reason] && (!c.OK || c.Host != "") {
 			c.Msg = ""
 		}
+		c.Host = ""
 		out[i] = c
 	}
 	return out
+}
+
+// ownReasons are those whose messages speak of objects of the API alone.
+var ownReasons = map[status.Reason]bool{
+	status.AdminDown: true, status.NotPlugged: true, status.SubnetExhausted: true,
+	status.NoGateway: true, status.NoWayOut: true, status.NoInterface: true, status.NotAssociated: true,
 }
 
 // networkView is where a network is and how its ports are.

@@ -124,9 +124,10 @@ func (s *server) topology(w http.ResponseWriter, r *http.Request) error {
 	t := topology{m: m, who: identity.From(r.Context()), objects: s.viewObjects(m, identity.From(r.Context()))}
 	v := topologyView{Revision: m.Rev, Hosts: []topoHost{}, Tunnels: []tunnelView{}, Networks: t.networks(), Routers: t.routers()}
 	if t.who.Admin {
-		paths := t.objects.hosts.allPaths()
-		v.Hosts, v.TunnelsTotal = t.hosts(s.Fabric.Switches()), len(paths)
-		v.Tunnels = s.viewTunnels(r.Context(), paths[:min(tunnels, uint64(len(paths)))])
+		v.Hosts = t.hosts(s.Fabric.Switches())
+		var paths []status.Path
+		paths, v.TunnelsTotal = t.objects.hosts.somePaths(int(min(tunnels, uint64(noLimit))))
+		v.Tunnels = s.viewTunnels(r.Context(), paths)
 	}
 	v.Ports, v.PortsTotal = t.ports(int(min(ports, uint64(m.Ports.Len()))))
 	return writeJSON(w, http.StatusOK, v)

@@ -1,13 +1,13 @@
 package native
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"slices"
 	"time"
 
 	"github.com/heddle-sdn/heddle/controller/status"
+	"github.com/heddle-sdn/heddle/store/model"
 )
 
 // tunnelView is one direction of a tunnel: the port by which a host reaches another.
@@ -49,24 +49,51 @@ func (s *server) listTunnels(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	hosts := s.viewHosts(s.Store.Snapshot())
-	paths := slices.DeleteFunc(hosts.allPaths(), func(p status.Path) bool {
-		return q.has("host") && p.From != q.text("host") && p.To != q.text("host") || states != nil && !slices.Contains(states, string(p.State))
-	})
+	paths := []status.Path{}
+	hosts.eachPath(func(p status.Path) bool {
+		if (!q.has("host") || p.From == q.text("host") || p.To == q.text("host")) && (states == nil || slices.Contains(states, string(p.State))) {
+			paths = append(paths, p)
+		}
+		return true
+	}, states == nil || slices.Contains(states, string(status.TunnelUp)))
 	start, end := page.bounds(len(paths))
 	return writeJSON(w, http.StatusOK, map[string]any{"tunnels": s.viewTunnels(r.Context(), paths[start:end]), "matched": len(paths), "offset": start})
 }
 
-// allPaths returns the tunnels of all hosts, those that are down first.
-func (v hostsView) allPaths() []status.Path {
-	out := []status.Path{}
-	for _, name := range v.m.Hosts.Sorted() {
-		if h, ok := v.m.Hosts.Get(name); ok {
-			out = append(out, v.pathsOf(h)...)
+// eachPath visits the tunnels of all hosts by state: those that are down, unknown and, if they are asked
+// for, up; in each state by host, other host and type. It ends when yield returns false.
+func (v hostsView) eachPath(yield func(status.Path) bool, up bool) {
+	hosts := v.m.Hosts.Sorted()
+	of := func(state status.TunnelState, paths func(*model.Host) []status.Path) bool {
+		for _, name := range hosts {
+			h, ok := v.m.Hosts.Get(name)
+			if !ok {
+				continue
+			}
+			for _, p := range paths(h) {
+				if p.State == state && !yield(p) {
+					return false
+				}
+			}
 		}
+		return true
 	}
-	rank := map[status.TunnelState]int{status.TunnelDown: 0, status.TunnelUnknown: 1, status.TunnelUp: 2}
-	slices.SortStableFunc(out, func(a, b status.Path) int { return cmp.Compare(rank[a.State], rank[b.State]) })
-	return out
+	_ = of(status.TunnelDown, v.notUp) && of(status.TunnelUnknown, v.notUp) && up && of(status.TunnelUp, v.pathsOf)
+}
+
+// somePaths returns the first tunnels of those that eachPath visits, at most limit, and how many there are.
+func (v hostsView) somePaths(limit int) (paths []status.Path, total int) {
+	paths = []status.Path{}
+	for _, h := range v.m.Hosts.All() {
+		total += v.mesh.Count(h)
+	}
+	if limit > 0 {
+		v.eachPath(func(p status.Path) bool {
+			paths = append(paths, p)
+			return len(paths) < limit
+		}, true)
+	}
+	return paths, total
 }
 
 // viewTunnels shows tunnels with their counters, which are read from the bridges now; never nil.
