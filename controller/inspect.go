@@ -54,7 +54,9 @@ func (c *Controller) readHost(ctx context.Context, h *host, seen observed, out *
 		return
 	}
 	for _, b := range h.connected() {
+		ctx, cancel := context.WithTimeout(ctx, readTimeout)
 		flows, err := c.Flows(ctx, b.sw.DPID())
+		cancel()
 		if err != nil {
 			out.Away[b.name] = fmt.Sprintf("its flows cannot be read: %v", err)
 			continue

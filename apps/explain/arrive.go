@@ -154,7 +154,7 @@ func (w *walk) leaveSpace(h *host, space *kernel.Space, out kernel.Outcome, p in
 		}
 		frame.EthDst = mac
 	}
-	w.emit(from, frame, w.last())
+	w.emit(from, frame, id)
 }
 
 // sourceOn is the address with which a link asks for another (arp_announce 2).

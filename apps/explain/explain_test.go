@@ -253,6 +253,14 @@ func TestWhatIsWrong(t *testing.T) {
 				s.Spec = &changed
 			}
 		}, "unknown RulesUnknown", "ip ttl 1 drop"},
+		"flow of someone else": {webToDB, func(w *explaintest.World) {
+			w.Actual = true
+			w.Spoil = func(host string, s *view.HostState) {
+				if host == "cmp2" {
+					s.Flows["br-int"] = append(s.Flows["br-int"], view.Flow{State: view.FlowForeign, Flow: of.Flow{Table: pipeline.ToKnown, Priority: 100, Cookie: 0x1234}})
+				}
+			}
+		}, "dropped FlowForeign", "a flow that Heddle does not want drops it in table 61 of br-int on host cmp2: cookie=0x1234, table=61, priority=100 actions=drop"},
 		"altered flow": {webToDB, func(w *explaintest.World) {
 			w.Actual = true
 			w.Spoil = func(host string, s *view.HostState) {

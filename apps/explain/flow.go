@@ -124,7 +124,7 @@ func (w *walk) table(h *host, s *interp.Step, parent int) int {
 		if r := w.cause(lacks.Cookie); r != nil {
 			of = " of " + w.title(r)
 		}
-		w.hidden(*causef(broken, FlowMissing, "a flow%s is missing in table %d of %s%s: %s", of, number, bridge, w.on(h), lacks))
+		w.wrong(FlowMissing, "a flow%s is missing in table %d of %s%s: %s", of, number, bridge, w.on(h), lacks)
 	}
 	return id
 }
@@ -139,11 +139,14 @@ func (w *walk) flowState(h *host, bridge string, f *of.Flow, step *Step) {
 	switch v.State {
 	case view.FlowAltered:
 		step.Says += "; it was altered, and should be " + v.Want.String()
-		w.hidden(*causef(broken, FlowAltered, "a flow was altered in table %d of %s%s: it is %s and should be %s", f.Table, bridge, w.on(h), f, v.Want))
+		w.wrong(FlowAltered, "a flow was altered in table %d of %s%s: it is %s and should be %s", f.Table, bridge, w.on(h), f, v.Want)
 	case view.FlowForeign:
 		step.Says += "; it is not Heddle's"
 	case view.FlowStale:
 		step.Says += "; it should not be there any more"
+	}
+	if len(f.Actions) == 0 && (v.State == view.FlowForeign || v.State == view.FlowStale) {
+		w.wrong(FlowForeign, "a flow that Heddle does not want drops it in table %d of %s%s: %s", f.Table, bridge, w.on(h), f)
 	}
 }
 

@@ -33,6 +33,7 @@ const (
 
 	FlowMissing Reason = "FlowMissing" // a flow that should be there is not
 	FlowAltered Reason = "FlowAltered" // a flow is not as it should be
+	FlowForeign Reason = "FlowForeign" // a flow that Heddle does not want drops the packet
 	NoFlow      Reason = "NoFlow"      // a table has nothing for the packet
 
 	PatchPortMissing   Reason = "PatchPortMissing"   // a cable between two bridges of a host is not whole

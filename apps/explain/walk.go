@@ -76,10 +76,10 @@ func (f *fabric) fit(c cause) cause {
 	return c
 }
 
-// hidden adds a cause that is no step of its own.
-func (w *walk) hidden(c cause) {
-	w.end(start, nil, "", c)
-	w.steps = w.steps[:len(w.steps)-1]
+// wrong notes what is not as it should be in a bridge that the packet met. It ends no copy by itself, and is
+// why the packet does not arrive, if it does not.
+func (w *walk) wrong(reason Reason, format string, args ...any) {
+	w.ends = append(w.ends, w.fit(*causef(broken, reason, format, args...)))
 }
 
 func hostName(h *host) string {
