@@ -52,10 +52,3 @@ func (r *ring) since(rev uint64) ([]Change, bool) {
 	}
 	return append([]Change(nil), r.changes[i:]...), gap
 }
-
-// oldest returns the oldest revision whose change is remembered.
-func (r *ring) oldest() uint64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.first
-}

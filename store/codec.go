@@ -6,25 +6,32 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/heddle-sdn/heddle/store/model"
 )
 
-// load reads the whole backend into a model.
-func load(ctx context.Context, b Backend) (*model.Model, error) {
+// load reads the whole backend into a model and its history.
+func load(ctx context.Context, b Backend, h *history) (*model.Model, error) {
 	d := NewDecoder()
 	m := &model.Model{}
-	rev, err := b.Load(ctx, func(r Record) error {
-		res, err := d.Decode(r)
-		if err != nil {
-			return err
+	past := map[uint64][]byte{}
+	rev, err := b.Load(ctx, func(r Record) (err error) {
+		if r.Kind == historyKind {
+			rev, err := strconv.ParseUint(r.Key, 10, 64)
+			if err != nil {
+				return fmt.Errorf("record %s %q: its key is no revision", r.Kind, r.Key)
+			}
+			past[rev] = bytes.Clone(r.Value)
+			return nil
 		}
-		m = m.With(res)
-		return nil
+		m, err = d.Add(m, r)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("load store: %w", err)
 	}
+	h.load(past, rev)
 	out := *m
 	out.Rev = rev
 	return &out, nil
@@ -58,6 +65,23 @@ func (d Decoder) Decode(r Record) (model.Resource, error) {
 		return nil, fmt.Errorf("record %s %q: holds the resource of key %q", r.Kind, r.Key, res.Key())
 	}
 	return res, nil
+}
+
+// Add returns the model with what a record holds. What tells of the past is read, and adds nothing.
+func (d Decoder) Add(m *model.Model, r Record) (*model.Model, error) {
+	if r.Kind == historyKind {
+		var p pastChange
+		if err := json.Unmarshal(r.Value, &p); err != nil {
+			return nil, fmt.Errorf("record %s %q: %w", r.Kind, r.Key, err)
+		}
+		_, err := p.edits(d, m)
+		return m, err
+	}
+	res, err := d.Decode(r)
+	if err != nil {
+		return nil, err
+	}
+	return m.With(res), nil
 }
 
 // encode returns the records that a transaction writes.

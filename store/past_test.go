@@ -11,7 +11,7 @@ import (
 )
 
 func TestThePastIsAsItWas(t *testing.T) {
-	s, err := Open(context.Background(), &memory{records: map[ref][]byte{}, rev: 10}, Options{Remember: 6})
+	s, err := Open(context.Background(), &memory{records: map[ref][]byte{}, rev: 10}, Options{Remember: 6, History: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

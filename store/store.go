@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -15,12 +16,13 @@ type Options struct {
 	Now      func() time.Time  // the clock of transactions; default time.Now
 	Observe  func(CommitStats) // called after each commit, by the committing goroutine; may be nil
 	Remember int               // edits kept for ChangesSince; default 8192
+	History  int               // changes kept durably, the newest; default 20,000
 }
 
 // CommitStats describes one commit of the backend.
 type CommitStats struct {
 	Updates int           // transactions in it
-	Records int           // records written or removed
+	Records int           // records of resources written or removed
 	Took    time.Duration // until durable, or until it failed
 	Err     error
 }
@@ -32,6 +34,7 @@ type Store struct {
 
 	published atomic.Pointer[published]
 	changes   ring
+	history   history
 
 	// turn holds one token; who has taken it may touch the fields below. A channel and not a mutex,
 	// so that waiting for it ends with the caller's context.
@@ -55,6 +58,7 @@ type published struct {
 type batch struct {
 	changes []Change
 	records []Record      // of all changes, in their order: a later one of the same key counts
+	past    []Record      // of the history, one a change
 	head    *model.Model  // the model after the last of them
 	done    chan struct{} // closed when err and the fate of the changes are settled
 	err     error
@@ -73,21 +77,25 @@ func Open(ctx context.Context, b Backend, o Options) (*Store, error) {
 	if o.Remember == 0 {
 		o.Remember = 8192
 	}
-	m, err := load(ctx, b)
-	if err != nil {
-		_ = b.Close()
-		return nil, err
+	if o.History == 0 {
+		o.History = 20_000
 	}
 	s := &Store{
 		backend: b,
 		opts:    o,
 		turn:    make(chan struct{}, 1),
-		head:    m,
 		open:    newBatch(),
 		wake:    make(chan struct{}, 1),
 		quit:    make(chan struct{}),
 		done:    make(chan struct{}),
 	}
+	s.history.limit = o.History
+	m, err := load(ctx, b, &s.history)
+	if err != nil {
+		_ = b.Close()
+		return nil, err
+	}
+	s.head = m
 	s.changes.limit = o.Remember
 	s.changes.first = m.Rev + 1
 	s.published.Store(&published{model: m, next: make(chan struct{})})
@@ -173,12 +181,18 @@ func (s *Store) attempt(ctx context.Context, fn func(*Tx) error) (*model.Model, 
 	if err != nil {
 		return nil, nil, err
 	}
+	change := Change{Rev: tx.rev, Time: tx.now, Cause: tx.cause, Edits: edits}
+	past, err := historyRecord(change)
+	if err != nil {
+		return nil, nil, err
+	}
 	m := *tx.model
 	m.Rev = tx.rev
 	s.head = &m
 	s.open.head = s.head
-	s.open.changes = append(s.open.changes, Change{Rev: tx.rev, Time: tx.now, Cause: tx.cause, Edits: edits})
+	s.open.changes = append(s.open.changes, change)
 	s.open.records = append(s.open.records, records...)
+	s.open.past = append(s.open.past, past)
 	select {
 	case s.wake <- struct{}{}:
 	default:
@@ -223,7 +237,8 @@ func (s *Store) commit() {
 
 	base := s.Snapshot().Rev
 	start := time.Now()
-	err := s.write(base, b.head.Rev, b.records)
+	over := s.history.over(b.past)
+	err := s.write(base, b.head.Rev, slices.Concat(b.records, b.past, over))
 	if s.opts.Observe != nil {
 		s.opts.Observe(CommitStats{Updates: len(b.changes), Records: len(b.records), Took: time.Since(start), Err: err})
 	}
@@ -233,6 +248,7 @@ func (s *Store) commit() {
 	if err != nil {
 		s.rollBack(b, fmt.Errorf("commit revision %d: %w", b.head.Rev, err))
 	} else {
+		s.history.add(b.past, len(over))
 		s.publish(b)
 	}
 	<-s.turn

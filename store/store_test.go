@@ -322,7 +322,7 @@ func TestCloseCommitsWhatWasAdmitted(t *testing.T) {
 	if _, err := s.Update(context.Background(), put("late")); !errors.Is(err, ErrClosed) {
 		t.Errorf("update after close: %v", err)
 	}
-	if len(b.records) != 2 {
+	if len(b.records) != 4 { // of two hosts, and of two changes
 		t.Errorf("%d records", len(b.records))
 	}
 }

@@ -118,7 +118,7 @@ func TestVerifyAcceptsASoundFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if info.Rev != 61 || info.Records != 240 || info.OneHeader {
+	if info.Rev != 61 || info.Records != 240+61 || info.OneHeader {
 		t.Errorf("got %+v", info)
 	}
 }

@@ -37,13 +37,9 @@ func Verify(path string) (Info, error) {
 			return err
 		}
 		m, d := &model.Model{}, store.NewDecoder()
-		s, _, err := readRecords(tx, func(r store.Record) error {
-			res, err := d.Decode(r)
-			if err != nil {
-				return err
-			}
-			m = m.With(res)
-			return nil
+		s, _, err := readRecords(tx, func(r store.Record) (err error) {
+			m, err = d.Add(m, r)
+			return err
 		})
 		if err != nil {
 			return err
