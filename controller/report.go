@@ -27,6 +27,7 @@ type reporter[K comparable, V any] struct {
 	text   func(K, V) string
 	object func(V) string // the API object that caused it, "port/<id>"; empty if it is of none
 	failed int            // passes that failed since the last that did not
+	rev    uint64         // confirmed last; 0 before the first pass
 }
 
 func newReporter[K comparable, V any](h *host, target string, log *logrus.Entry, text func(K, V) string, object func(V) string) *reporter[K, V] {
@@ -48,6 +49,8 @@ func (r *reporter[K, V]) report(res reconcile.Result[K, V]) {
 		r.log.WithField("failed", r.failed).Info("reconciled again")
 		r.failed = 0
 	}
+	from := r.rev
+	r.rev = res.Rev
 	if !res.Checked {
 		return
 	}
@@ -61,7 +64,7 @@ func (r *reporter[K, V]) report(res reconcile.Result[K, V]) {
 		r.append(r.drift(res.Drift))
 		log.WithField("drift", res.Drift.Len()).Warn("altered by others; repaired")
 	}
-	r.append(event.Reconciled{Target: r.target, Rev: res.Rev, Added: len(res.Change.Add), Updated: len(res.Change.Update),
+	r.append(event.Reconciled{Target: r.target, Rev: res.Rev, From: from, Added: len(res.Change.Add), Updated: len(res.Change.Update),
 		Deleted: len(res.Change.Delete), Millis: res.Duration.Milliseconds()})
 	log.Info("reconciled")
 }

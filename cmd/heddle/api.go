@@ -34,7 +34,7 @@ func (s *server) api() (http.Handler, error) {
 	return httpd.Mounts{
 		"/":   dashboard.Front(networking),
 		"/ui": dashboard.New(),
-		"/v1": native.New(native.Config{Store: drafts, Past: s.store, Plans: plans, Documents: networking, Hosts: s.ops, Fabric: s.control, MACs: s.macs, Events: s.events,
+		"/v1": native.New(native.Config{Store: drafts, Past: s.store, History: s.store, Attributes: networking.Attributes, Plans: plans, Documents: networking, Hosts: s.ops, Fabric: s.control, MACs: s.macs, Events: s.events,
 			Counters: s.metrics, Auth: auth, Log: log, Version: version().Version, Observe: s.metrics.Request}),
 		"/node":    nodeapi.New(nodeapi.Config{Specs: nodes{s.control}, Reports: nodes{s.control}, Auth: auth, Log: log}),
 		"/metrics": s.metrics.Handler(),

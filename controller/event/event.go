@@ -114,6 +114,7 @@ type PortUnplugged struct {
 type Reconciled struct {
 	Target  string `json:"target"` // "br-tun", "ovsdb"
 	Rev     uint64 `json:"rev"`
+	From    uint64 `json:"from,omitempty"` // revision that it held before; 0: not known, as after it connected
 	Added   int    `json:"added"`
 	Updated int    `json:"updated"`
 	Deleted int    `json:"deleted"`

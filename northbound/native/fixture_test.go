@@ -90,6 +90,28 @@ func (s *memory) ChangesSince(rev uint64) ([]store.Change, bool) {
 	return s.changes[i:], false
 }
 
+// History tells what was changed since the fixture was made.
+func (s *memory) History(visit func(store.Past) bool) (uint64, error) {
+	s.mu.Lock()
+	after, changes := s.m, slices.Clone(s.changes)
+	s.mu.Unlock()
+	for _, c := range slices.Backward(changes) {
+		before := after
+		for _, e := range slices.Backward(c.Edits) {
+			if e.Before != nil {
+				before = before.With(e.Before)
+			} else {
+				before = before.Without(e.After)
+			}
+		}
+		if !visit(store.Past{Change: c, Before: before, After: after}) {
+			break
+		}
+		after = before
+	}
+	return 10, nil
+}
+
 // fabric is a controller that says what a test tells it to say.
 type fabric struct {
 	switches []view.Switch
@@ -193,7 +215,7 @@ func newFixture(t testing.TB, change ...func(*Config)) *fixture {
 	f.clock = func() time.Time { return noon }
 	plans := plan.New(plan.Config{Store: f.store, Fabric: f.fabric, Now: func() time.Time { return f.clock() }})
 	plans.Show(HostAttributes)
-	f.config = Config{Store: plan.Drafts{Store: f.store}, Plans: plans, Hosts: ops, Fabric: f.fabric, MACs: macs, Events: f.events, Counters: tally{3, 1},
+	f.config = Config{Store: plan.Drafts{Store: f.store}, History: f.store, Plans: plans, Hosts: ops, Fabric: f.fabric, MACs: macs, Events: f.events, Counters: tally{3, 1},
 		Auth: tokens{}, Log: logrus.NewEntry(log), Version: "1.2.0", Now: func() time.Time { return noon }}
 	for _, fn := range change {
 		fn(&f.config)

@@ -69,6 +69,12 @@ type Past interface {
 	At(rev uint64) (*model.Model, error)
 }
 
+// History tells of changes, newest first, until visit returns false, and returns the oldest revision that
+// it could tell of; [store.Store] does.
+type History interface {
+	History(visit func(store.Past) bool) (oldest uint64, err error)
+}
+
 // MACs is the view of learned addresses; [maclearn.View] is one.
 type MACs interface {
 	List() []maclearn.Entry
@@ -95,6 +101,7 @@ type Counters interface {
 type Config struct {
 	Store     Store
 	Past      Past
+	History   History
 	Hosts     Hosts
 	Fabric    Fabric
 	MACs      MACs
@@ -105,6 +112,8 @@ type Config struct {
 	Auth      identity.Authenticator
 	Log       *logrus.Entry
 
+	// Attributes shows the objects of the Networking API. Nil: they are not shown where attributes are.
+	Attributes change.Attributes
 	// Version is the program's, for /v1/status.
 	Version string
 	// Now is the clock; default time.Now.
@@ -188,6 +197,7 @@ func (s *server) routes() {
 	s.route("/v1/events", methods{"GET": s.admin(s.events)})
 	s.route("/v1/ports/{id}", methods{"GET": s.showPort})
 	s.route("/v1/networks/{id}", methods{"GET": s.showNetwork})
+	s.route("/v1/history", methods{"GET": s.showHistory})
 	s.route("/v1/apply", methods{"POST": s.apply})
 	s.route("/v1/plans", methods{"GET": s.listPlans})
 	s.route("/v1/plans/{id}", methods{"GET": s.showPlan, "DELETE": s.dropPlan})
