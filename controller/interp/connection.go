@@ -1,6 +1,10 @@
 package interp
 
-import "github.com/heddle-sdn/heddle/controller/of"
+import (
+	"fmt"
+
+	"github.com/heddle-sdn/heddle/controller/of"
+)
 
 // Tracker plays the connection tracker: it returns the packet as a ct action gives it on, with CT set and, if the
 // action translates, with other addresses. CT.Zone of p is the zone of the action, CT.Mark and CT.Label are what its
@@ -31,16 +35,24 @@ func (r *run) connection(a of.CT) {
 		inner.rewrite(x, &Step{})
 		p = inner.packet
 	}
-	if a.Recirc {
+	switch {
+	case !a.Recirc:
+	case r.tracked >= MaxTracked:
+		r.drop(TooDeep, fmt.Sprintf("through the connection tracker more than %d times", MaxTracked))
+	case r.trace.lookups >= maxAll:
+		r.stop(TooLong, fmt.Sprintf("more than %d look-ups of all copies", maxAll))
+	default:
 		here := *r
-		r.packet, r.depth, r.lookups = r.bridge.track(p, a), 0, 0
+		r.packet, r.depth, r.lookups, r.outputs = r.bridge.track(p, a), 0, 0, 0
+		r.tracked++
 		s := r.add(Step{Kind: KindTracked})
 		r.below(s, func() { r.start(a.Table) })
 		here.ends = r.ends
-		if r.limited() {
+		switch {
+		case r.limited():
 			void(s.Steps) // the copy is a packet of its own, with limits of its own
-		} else {
-			here.stopped = r.stopped
+		case r.stopped == NotModelled:
+			here.stopped = NotModelled
 		}
 		*r = here
 	}

@@ -30,9 +30,9 @@
 // MPLS, conjunctions, NSH, Geneve options and actions that package of has no type for: a flow that matches on one of
 // them is in [Bridge.Unknown] and takes no packet, and an action ends the run for the reason [NotModelled].
 //
-// Rates of meters and queues. The size of a datapath's actions, at which Open vSwitch gives up a packet, too. Mirrors,
-// bonds, spanning trees, protected ports, multicast snooping, dot1q-tunnel ports and priority tags of NORMAL, and the age
-// of what it learned. Timeouts of learned flows, and the limit on their number. The outer header of tunnels but for its
-// addresses and key; ECN in it. The result of a ct action with nat for the actions behind it, which see the packet as
-// before. A third VLAN tag.
+// Rates of meters and queues. What the actions of a datapath take beside 8 bytes for each copy: at 64 KiB Open vSwitch
+// gives up. A controller action that pauses, which goes on at once here. Mirrors, bonds, spanning trees, protected
+// ports, multicast snooping, dot1q-tunnel ports and priority tags of NORMAL, and the age of what it learned. Timeouts of
+// learned flows, and the limit on their number. The outer header of tunnels but for its addresses and key; ECN in it.
+// The result of a ct action with nat for the actions behind it, which see the packet as before. A third VLAN tag.
 package interp

@@ -51,6 +51,7 @@ func (r *run) send(no of.PortNo) {
 	if r.stopped != NoReason {
 		return
 	}
+	r.outputs++
 	if no == of.PortController {
 		r.add(Step{Kind: KindOutput, Port: no})
 		r.ends = true
@@ -99,7 +100,7 @@ func (r *run) cross(out *Port) {
 		r.lookup(0, r.packet.InPort, false)
 		r.finish()
 	})
-	here.lookups, here.ends = r.lookups, r.ends
+	here.lookups, here.outputs, here.ends = r.lookups, r.outputs, r.ends
 	if r.stopped == NotModelled {
 		here.stopped = NotModelled // a limit stays where it was reached
 	}

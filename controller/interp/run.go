@@ -6,12 +6,23 @@ import (
 	"github.com/heddle-sdn/heddle/controller/of"
 )
 
-// The limits of Open vSwitch (lib/ofp-actions and ofproto-dpif-xlate: MAX_DEPTH, MAX_RESUBMITS).
+// The limits of Open vSwitch (MAX_DEPTH and MAX_RESUBMITS of ofproto-dpif-xlate, MAX_RECIRC_DEPTH of dpif-netdev).
 const (
 	// MaxDepth is how deeply look-ups may nest that lead to the same table or an earlier one.
 	MaxDepth = 64
 	// MaxLookups is how many look-ups there may be after the first.
 	MaxLookups = MaxDepth * MaxDepth
+	// MaxTracked is how often a copy may come back from the connection tracker.
+	MaxTracked = 6
+)
+
+const (
+	// maxOutputs is at how many copies Open vSwitch looks nothing up any more: each takes 8 of the 64 KiB that the
+	// actions of a datapath may have. What else is in there is not counted here.
+	maxOutputs = 1 << 16 / 8
+	// maxAll bounds the look-ups after which copies still go through the connection tracker: each copy that comes back
+	// has limits of its own.
+	maxAll = 4 * MaxLookups
 )
 
 // Run finds out what becomes of a packet that comes into the bridge by its InPort. Nothing is changed: what the packet
@@ -42,11 +53,13 @@ type run struct {
 	setGroup  bool // the action set has a group
 
 	depth, lookups int
-	stopped        Reason // TooDeep, TooLong or NotModelled; nothing more is done
+	tracked        int // how often the copy came back from the connection tracker
+	outputs        int
+	stopped        Reason // TooDeep, TooLong, TooWide or NotModelled; nothing more is done
 	ends           bool   // the packet was sent somewhere or there is a reason why not
 }
 
-// limited reports whether the run ended by one of the limits.
+// limited reports whether the run ended by a limit that has everything dropped.
 func (r *run) limited() bool { return r.stopped == TooDeep || r.stopped == TooLong }
 
 // add appends a step with what all steps have.
@@ -83,6 +96,7 @@ func (r *run) stop(why Reason, note string) {
 // limits.
 func (r *run) start(t of.TableID) {
 	r.table = t
+	r.trace.lookups++
 	r.take(r.find(r.packet.InPort, false))
 	r.finish()
 }
@@ -103,6 +117,7 @@ func (r *run) lookup(t of.TableID, in of.PortNo, ct bool) {
 		defer func() { r.depth-- }()
 	}
 	r.lookups++
+	r.trace.lookups++
 	r.table = t
 	r.take(r.find(in, ct))
 	r.table = from
@@ -149,6 +164,8 @@ func (r *run) within() bool {
 		r.stop(TooDeep, fmt.Sprintf("look-ups nest more than %d deep", MaxDepth))
 	case r.lookups >= MaxLookups:
 		r.stop(TooLong, fmt.Sprintf("more than %d look-ups", MaxLookups))
+	case r.outputs >= maxOutputs:
+		r.stop(TooWide, fmt.Sprintf("more than %d copies", maxOutputs))
 	}
 	return r.stopped == NoReason
 }

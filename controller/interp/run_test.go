@@ -265,6 +265,36 @@ func TestNothingLeavesOfAPacketInACircle(t *testing.T) {
 	}
 }
 
+func TestCirclesEnd(t *testing.T) {
+	tracked := of.CT{Recirc: true, Table: 0}
+	var fan []of.Action
+	for range 4000 {
+		fan = append(fan, output(2))
+	}
+	for name, c := range map[string]struct {
+		actions []of.Action
+		want    interp.Reason
+		outputs int
+	}{
+		"through_the_tracker":         {[]of.Action{output(2), tracked}, interp.TooDeep, 1 + interp.MaxTracked},
+		"many_through_the_tracker":    {[]of.Action{tracked, tracked, tracked, tracked, tracked, tracked, output(2)}, interp.TooLong, 0},
+		"more_copies_than_there_are":  {append(fan, of.Resubmit{Table: 0}), interp.TooWide, 3 * 4000},
+		"groups_that_name_each_other": {[]of.Action{of.Group{ID: 1}}, interp.TooDeep, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := interp.NewBridge(interp.Config{Ports: []interp.Port{{No: 1}, {No: 2}}, Flows: []of.Flow{{Actions: c.actions}},
+				Groups: []of.GroupEntry{{ID: 1, Buckets: []of.Bucket{{Actions: []of.Action{of.Group{ID: 2}}}}}, {ID: 2, Buckets: []of.Bucket{{Actions: []of.Action{of.Group{ID: 1}}}}}}})
+			trace := b.Run(interp.Packet{InPort: 1, EthType: of.EthTypeIPv4})
+			if got := reasons(trace); !slices.Contains(got, c.want) {
+				t.Errorf("no copy ends by %s", c.want)
+			}
+			if got := len(trace.Outputs()); got != c.outputs && c.outputs > 0 {
+				t.Errorf("%d copies, want %d", got, c.outputs)
+			}
+		})
+	}
+}
+
 func TestPortsComeAndGo(t *testing.T) {
 	b := bridge(of.Flow{Actions: []of.Action{output(of.PortFlood)}})
 	p := interp.Packet{InPort: 1}

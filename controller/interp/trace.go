@@ -14,6 +14,8 @@ type Trace struct {
 	// Limit is TooDeep or TooLong if the packet would go on for longer than a switch lets it. The switch then
 	// drops it altogether.
 	Limit Reason
+
+	lookups int // of all copies
 }
 
 // Kind is what a Step is.
@@ -69,13 +71,14 @@ const (
 	LearnedBack        // NORMAL learned that its destination is where it came from
 	TooDeep            // tables led to tables too deeply, see MaxDepth
 	TooLong            // tables led to tables too often, see MaxLookups
+	TooWide            // there were more copies than a switch makes; those before it leave
 	NotModelled        // an action that this package does not know came up
 )
 
 // String is the reason's name: "NoFlow".
 func (r Reason) String() string {
 	names := [...]string{"", "NoFlow", "FlowDrops", "NoOutput", "SameLink", "NoPort", "PortDown", "NoGroup", "NoBucket", "TTLExpired",
-		"WrongVLAN", "ReservedMAC", "LearnedBack", "TooDeep", "TooLong", "NotModelled"}
+		"WrongVLAN", "ReservedMAC", "LearnedBack", "TooDeep", "TooLong", "TooWide", "NotModelled"}
 	if int(r) < len(names) {
 		return names[r]
 	}
