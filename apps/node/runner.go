@@ -92,6 +92,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	g.Go(func() error { return r.reports(ctx) })
 	g.Go(func() error { return r.scan(ctx) })
 	g.Go(func() error { return r.watch(ctx, "namespaces", r.cfg.Kernel.Watch, r.verify) })
+	g.Go(func() error { return r.watch(ctx, "names of namespaces", r.cfg.Kernel.WatchNames, r.verify) })
 	g.Go(func() error { return r.watch(ctx, "nftables", r.cfg.Kernel.WatchRules, r.rulesChanged) })
 	g.Go(func() error { return r.ports.loop.Run(ctx) })
 	for _, p := range r.parts {
