@@ -2,6 +2,8 @@ package explain
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/heddle-sdn/heddle/controller/interp"
@@ -15,7 +17,9 @@ import (
 
 // enter lets a frame into a bridge.
 func (w *walk) enter(h *host, bridge string, p interp.Packet, parent int) {
-	if w.hops++; w.hops > maxHops {
+	w.depth++
+	defer func() { w.depth-- }()
+	if w.depth > maxDepth {
 		w.endInside(parent, h, bridge, cause{weight: broken, reason: Loop, msg: "it goes in a circle"})
 		return
 	}
@@ -62,6 +66,7 @@ func (w *walk) known(h *host, bridge string, parent int) bool {
 func (w *walk) follow(h *host, steps []*interp.Step, parent int) {
 	for _, s := range steps {
 		if len(w.steps) > maxSteps {
+			w.end(parent, h, "", cause{weight: broken, reason: TooMany, unknown: true, msg: "it is copied to more places than are followed here"})
 			return
 		}
 		switch s.Kind {
@@ -200,11 +205,8 @@ func (w *walk) output(h *host, s *interp.Step, parent int) {
 	case s.Port == of.PortController:
 		step.Says = "a copy goes to the controller"
 		w.add(parent, step)
-	case w.isCable(bridge, iface):
-		other := row.TunBridge
-		if bridge == row.TunBridge || strings.HasPrefix(iface, "phy-") {
-			other = row.IntBridge
-		}
+	case h.cables[bridge][iface] != "": // and it was not taken
+		other := h.cables[bridge][iface]
 		w.endInside(parent, h, bridge, *causef(broken, PatchPortMissing, "the cable between %s and %s%s is not there: %s has no other end", bridge, other, w.on(h), iface))
 	case h.Absent[bridge][iface]:
 		w.endInside(parent, h, bridge, w.absent(h, bridge, iface))
@@ -216,18 +218,6 @@ func (w *walk) output(h *host, s *interp.Step, parent int) {
 	default:
 		w.leaveBridge(h, bridge, iface, s.Packet, parent)
 	}
-}
-
-// isCable reports whether a port is an end of a cable; such an end that a packet leaves by has no other.
-func (w *walk) isCable(bridge, iface string) bool {
-	switch {
-	case bridge == row.IntBridge:
-		return iface == row.PatchTun || strings.HasPrefix(iface, "int-")
-	case bridge == row.TunBridge:
-		return iface == row.PatchInt
-	}
-	_, onBridge := row.MappingPorts(bridge)
-	return iface == onBridge
 }
 
 // absent says what it means that a port is not there.
@@ -297,8 +287,8 @@ func (w *walk) dropped(h *host, s *interp.Step, parent int) {
 		}
 	case interp.NoPort:
 		c.weight, c.msg = broken, fmt.Sprintf("a flow of %s%s leads to a port that is not there: %s", bridge, w.on(h), s.Note)
-		for iface := range h.Absent[bridge] {
-			if w.isCable(bridge, iface) {
+		for _, iface := range slices.Sorted(maps.Keys(h.Absent[bridge])) {
+			if h.cables[bridge][iface] != "" {
 				c.reason, c.msg = PatchPortMissing, fmt.Sprintf("%s%s has no port %s", bridge, w.on(h), iface)
 			}
 		}
@@ -344,11 +334,9 @@ func (w *walk) noFlow(h *host, s *interp.Step) cause {
 	default:
 		c.msg = fmt.Sprintf("table %d of %s%s has no flow for it", s.Table, bridge, w.on(h))
 	}
-	for id, why := range h.Spec.Pending {
-		if n, ok := w.m.Networks.Get(id); ok {
-			if vlan, held := w.m.VLAN(h.name, id); held && vlan == s.Packet.VLANs[0].VID() || s.Packet.Tunnel.ID != 0 && uint64(n.SegmentID) == s.Packet.Tunnel.ID {
-				return cause{weight: broken, reason: Reason(why.Reason), msg: why.Msg}
-			}
+	if id, held := w.m.NetworkOfVLAN(h.name, s.Packet.VLANs[0].VID()); held {
+		if why, pends := h.Spec.Pending[id]; pends {
+			return cause{weight: broken, reason: Reason(why.Reason), msg: why.Msg}
 		}
 	}
 	return c

@@ -48,6 +48,7 @@ type host struct {
 	name    string
 	bridges map[string]*interp.Bridge
 	ifaces  map[string]map[of.PortNo]string // by bridge and number
+	cables  map[string]map[string]string    // the other bridge, by bridge and port
 	ends    map[string]end                  // of namespaces' links, by their names on br-int
 	names   map[string]*provenance.Names    // by bridge
 	// lacking are the flows that are missing, by bridge and table, each in table 0.
@@ -62,7 +63,7 @@ type end struct {
 
 func newHost(name string, s *view.HostState) *host {
 	h := &host{HostState: s, name: name, bridges: map[string]*interp.Bridge{}, ifaces: map[string]map[of.PortNo]string{}, ends: map[string]end{},
-		names: map[string]*provenance.Names{}, lacking: map[string]map[of.TableID]*interp.Bridge{}}
+		names: map[string]*provenance.Names{}, cables: map[string]map[string]string{}, lacking: map[string]map[of.TableID]*interp.Bridge{}}
 	for bridge, ports := range s.Ports {
 		h.ifaces[bridge] = make(map[of.PortNo]string, len(ports))
 		c := interp.Config{Name: bridge, Flows: h.flows(bridge)}
@@ -95,6 +96,11 @@ func newHost(name string, s *view.HostState) *host {
 
 // cable joins br-int with another bridge, if both ends are there.
 func (h *host) cable(bridge, onInt, onBridge string) {
+	if h.cables[row.IntBridge] == nil {
+		h.cables[row.IntBridge] = map[string]string{}
+	}
+	h.cables[row.IntBridge][onInt] = bridge
+	h.cables[bridge] = map[string]string{onBridge: row.IntBridge}
 	a, hasA := h.port(row.IntBridge, onInt)
 	b, hasB := h.port(bridge, onBridge)
 	if hasA && hasB {

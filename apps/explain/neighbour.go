@@ -83,9 +83,8 @@ func answers(p interp.Packet) (of.MAC, bool) {
 
 // resolve finds the MAC address of who takes packets for an address, as a station on its network does it.
 func (w *walk) resolve(from station, src, target netip.Addr, parent int) (of.MAC, bool) {
-	sub := &walk{fabric: w.fabric, sessions: &kernel.Sessions{}, hops: w.hops, inquiry: &inquiry{from: from, target: target}}
+	sub := &walk{fabric: w.fabric, sessions: &kernel.Sessions{}, depth: w.depth, inquiry: &inquiry{from: from, target: target}}
 	sub.emit(from, inquiryFrame(from.mac, src, target), start)
-	w.hops = sub.hops
 	step := Step{Kind: KindNeighbour, Host: hostName(from.host), Where: from.bridge}
 	for _, n := range sub.notes {
 		w.note("%s", n)

@@ -47,4 +47,5 @@ const (
 	BridgeMissing      Reason = "BridgeMissing"      // a host does not have a bridge
 	SwitchDown         Reason = "SwitchDown"         // what a bridge does is not known, since it does not say
 	Loop               Reason = "Loop"               // the packet goes in a circle
+	TooMany            Reason = "TooMany"            // there are more copies of it than are followed
 )

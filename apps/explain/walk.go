@@ -20,7 +20,7 @@ type walk struct {
 	goal     goal
 	inquiry  *inquiry // the packet asks for a MAC address
 	steps    []Step
-	hops     int
+	depth    int       // how many bridges after each other the copy that is followed has entered
 	ends     []cause   // of copies
 	copies   []arrival // that somebody got
 	got      *arrival  // the one that was meant
@@ -35,9 +35,9 @@ type arrival struct {
 	says    string
 }
 
-// maxHops bounds how often a packet may enter a bridge: where routers send packets in a circle, their
-// time to live ends it sooner.
-const maxHops = 200
+// maxDepth bounds how many bridges after each other a packet may enter: where routers send packets in a
+// circle, their time to live ends it sooner.
+const maxDepth = 300
 
 // start is the parent of steps that follow from none.
 const start = -1

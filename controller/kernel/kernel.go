@@ -12,11 +12,13 @@ import (
 	"github.com/heddle-sdn/heddle/controller/spec"
 )
 
-// Space is a network namespace.
+// Space is a network namespace. It must not be used from several goroutines: it reads its rules when the
+// first packet meets them.
 type Space struct {
 	spec   spec.Namespace
+	read   bool       // table is
 	table  *nft.Table // nil: it has none
-	broken error      // the table cannot be read
+	broken error      // why the table cannot be read
 	routes []Route    // with those that addresses bring
 }
 
@@ -29,9 +31,6 @@ type Route struct {
 // New returns the namespace of a spec.
 func New(ns spec.Namespace) *Space {
 	s := &Space{spec: ns}
-	if ns.NFT != nil {
-		s.table, s.broken = nft.Parse(ns.NFT.Text)
-	}
 	for _, l := range ns.Links {
 		for _, a := range l.Addresses {
 			if !a.IsSingleIP() {
@@ -46,6 +45,15 @@ func New(ns spec.Namespace) *Space {
 		s.routes = append(s.routes, Route{Route: r})
 	}
 	return s
+}
+
+// rules returns the namespace's table, nil if it has none.
+func (s *Space) rules() (*nft.Table, error) {
+	if !s.read && s.spec.NFT != nil {
+		s.table, s.broken = nft.Parse(s.spec.NFT.Text)
+	}
+	s.read = true
+	return s.table, s.broken
 }
 
 // linkTo is the link on whose subnet an address is; empty if it is on none.

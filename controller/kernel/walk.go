@@ -83,15 +83,16 @@ func (s *Space) begin(p Packet, sessions *Sessions) *walk {
 
 // hook sends the packet through the chains of a hook and reports whether it goes on.
 func (w *walk) hook(h nft.Hook) bool {
-	if w.s.broken != nil {
-		w.out.Fate, w.out.Reason, w.out.Message = Unknown, "RulesUnknown", "the rules of "+w.s.spec.Name+" cannot be read: "+w.s.broken.Error()
+	table, err := w.s.rules()
+	if err != nil {
+		w.out.Fate, w.out.Reason, w.out.Message = Unknown, "RulesUnknown", "the rules of "+w.s.spec.Name+" cannot be read: "+err.Error()
 		return false
 	}
-	if w.s.table == nil {
+	if table == nil {
 		return true
 	}
 	before := w.p
-	r := w.s.table.Eval(h, w.p, w.s.linkAddress)
+	r := table.Eval(h, w.p, w.s.linkAddress)
 	w.p = r.Packet
 	for i := range r.Hits {
 		hit := &r.Hits[i]
