@@ -76,7 +76,10 @@ type fabric struct {
 var planners = []spec.Planner{l2.Plan, dhcp.Plan, router.Plan(nat.Rules)}
 
 func (f *fabric) observed(m *model.Model, host string) spec.Observed {
-	rows := &spec.Rows{Controller: "tcp:10.0.0.9:6653", Bridges: map[string]bool{"br-int": true, "br-tun": true}, Plugged: map[string]string{}}
+	rows := &spec.Rows{Controller: "tcp:10.0.0.9:6653", Bridges: map[string]bool{}, Plugged: map[string]string{}}
+	for bridge := range f.ports[host] {
+		rows.Bridges[bridge] = true
+	}
 	for _, p := range m.PlugsAt(host) {
 		rows.Plugged[p.Iface] = string(p.Port)
 	}
@@ -323,8 +326,12 @@ func (w *world) plug(host string, ports ...string) {
 	ifaces := map[model.ID]string{}
 	for i, name := range ports {
 		id := strings.TrimSpace(w.must("get", "port", name, "-o", "jsonpath={.id}"))
-		ifaces[model.ID(id)] = "tap" + name
-		w.fabric.ports[host]["br-int"]["tap"+name] = of.Port{No: of.PortNo(10 + i)}
+		iface := "tap" + name
+		if id == name {
+			iface = "tap" + id[:11]
+		}
+		ifaces[model.ID(id)] = iface
+		w.fabric.ports[host]["br-int"][iface] = of.Port{No: of.PortNo(10 + i)}
 	}
 	_, err := w.store.Update(w.t.Context(), func(tx *store.Tx) error { return w.ops.Plug(tx, host, ifaces) })
 	check(w.t, err)
@@ -348,6 +355,14 @@ func newOffice(t *testing.T) *world {
 	} {
 		w.must(strings.Fields(line)...)
 	}
+	w.must("set", "host", "net1", "--bridge-mapping", "physnet1=br-ex")
+	w.fabric.ports["net1"]["br-ex"] = map[string]of.Port{"phy-br-ex": {No: 1}, "eth1": {No: 2}}
+	w.fabric.ports["net1"]["br-int"]["int-br-ex"] = of.Port{No: 2}
+	var services []string // as the agent of net1 plugs them
+	for _, owner := range []string{"network:dhcp", "network:router_interface", "network:router_gateway"} {
+		services = append(services, strings.TrimSpace(w.must("get", "ports", "--owner", owner, "-o", "jsonpath={.items[0].id}")))
+	}
+	w.plug("net1", services...)
 	w.plug("cmp1", "web")
 	w.plug("cmp2", "db")
 	return w

@@ -175,3 +175,19 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	}
 	return &Unreachable{Server: c.Server(), Err: err}
 }
+
+// Time asks a server for its time, in whole seconds; zero if it does not say.
+func (c *Client) Time(ctx context.Context) (time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
+	defer cancel()
+	answer, err := c.roundTrip(ctx, http.MethodGet, "/livez", nil, nil, "*/*")
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer answer.Body.Close()
+	at, err := http.ParseTime(answer.Header.Get("Date"))
+	if err != nil {
+		return time.Time{}, nil
+	}
+	return at, nil
+}
