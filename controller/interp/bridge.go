@@ -2,6 +2,7 @@ package interp
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -20,7 +21,6 @@ type Bridge struct {
 	track   Tracker
 	choose  Chooser
 	unknown []of.Flow
-	ask     ask // of the flow that is being added or removed
 }
 
 // Config is what a Bridge is made of. Flows may be desired or dumped ones; they must not be changed while the bridge is
@@ -86,8 +86,9 @@ func NewBridge(c Config) *Bridge {
 		b.track = NewConnection
 	}
 	for _, p := range c.Ports {
-		b.SetPort(p)
+		b.ports[p.No] = &p
 	}
+	b.order = slices.SortedFunc(maps.Values(b.ports), func(x, y *Port) int { return cmp.Compare(x.No, y.No) })
 	for _, g := range c.Groups {
 		b.groups[g.ID] = g
 	}
@@ -163,16 +164,16 @@ func (p Port) Peer() (*Bridge, of.PortNo) { return p.peer, p.peerPort }
 func (b *Bridge) Add(f of.Flow) { b.add(&f) }
 
 func (b *Bridge) add(f *of.Flow) {
-	if !b.ask.read(f.Match) {
+	if !known(f.Match) {
 		b.unknown = append(b.unknown, *f)
 		return
 	}
-	b.tables[f.Table].add(&b.ask, f)
+	b.tables[f.Table].add(f)
 }
 
 // Remove takes out the flow with the table, priority and match of f and reports whether there was one.
 func (b *Bridge) Remove(f of.Flow) bool {
-	return b.ask.read(f.Match) && b.tables[f.Table].remove(&b.ask, f.Priority)
+	return known(f.Match) && b.tables[f.Table].remove(f.Match, f.Priority)
 }
 
 // Learn remembers where NORMAL finds an address, as it does with the source of each packet.

@@ -1,8 +1,10 @@
 package interp_test
 
 import (
+	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/heddle-sdn/heddle/controller/interp"
@@ -166,6 +168,50 @@ func TestAFlowIsFoundByWhatItMeans(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAFewLooksFindWhatManyDo compares tables that were not looked at yet with those that are made for it, with flows of
+// few priorities.
+func TestAFewLooksFindWhatManyDo(t *testing.T) {
+	for seed := range uint64(40) {
+		g := &generator{Rand: rand.New(rand.NewPCG(seed, 0)), tables: 1, ports: []of.PortNo{1, 2, 3}}
+		var flows []of.Flow
+		for range 300 {
+			m, _ := g.match()
+			flows = append(flows, of.Flow{Priority: uint16(g.IntN(4)), Match: m, Cookie: of.Cookie(g.Uint64())})
+		}
+		many := bridge(flows...)
+		many.Remove(of.Flow{Priority: 99})
+		for range 20 {
+			few := bridge(flows...)
+			for range 4 {
+				p := g.packet()
+				got, want := few.Run(p).Steps[0], many.Run(p).Steps[0]
+				if (got.Flow == nil) != (want.Flow == nil) || got.Flow != nil && got.Flow.String() != want.Flow.String() || (got.Rival == nil) != (want.Rival == nil) {
+					t.Fatalf("seed %d: %s takes\n%v, or %v; want\n%v, or %v", seed, p, got.Flow, got.Rival, want.Flow, want.Rival)
+				}
+			}
+		}
+	}
+}
+
+func TestRunsMayBeUnderWayAtOnce(t *testing.T) {
+	var flows []of.Flow
+	for n := range of.PortNo(100) {
+		flows = append(flows, of.Flow{Match: of.Match{of.InPort(n)}, Actions: []of.Action{output(2)}})
+	}
+	b := bridge(flows...)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for n := range of.PortNo(20) {
+				if got := b.Run(interp.Packet{InPort: 10 + n}).Outputs(); len(got) != 1 {
+					t.Errorf("a packet from port %d leaves %d times", 10+n, len(got))
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestMatchesOnWhatIsNotModelledAreTold(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/heddle-sdn/heddle/controller/of"
 )
@@ -21,8 +23,8 @@ type ask struct {
 	values []of.Value
 }
 
-// read makes the ask that of a match. It reports false if the match asks for what a Packet does not hold.
-func (a *ask) read(m of.Match) bool {
+// read makes the ask that of a match, which must be known.
+func (a *ask) read(m of.Match) {
 	a.bits, a.values = a.bits[:0], a.values[:0]
 	for _, f := range m {
 		if f.AsksNothing() {
@@ -46,10 +48,41 @@ func (a *ask) read(m of.Match) bool {
 			a.regs(2*int(x-of.FieldXReg0), 2, v, mask)
 		case x >= of.FieldXXReg0 && x <= of.FieldXXReg3:
 			a.regs(4*int(x-of.FieldXXReg0), 4, v, mask)
-		case !modelled(x):
-			return false
 		default:
 			a.add(x, v, mask)
+		}
+	}
+}
+
+// known reports whether a match asks only for what a Packet holds.
+func known(m of.Match) bool {
+	for i := range m {
+		if !modelled(m[i].Field) && !m[i].AsksNothing() {
+			return false
+		}
+	}
+	return true
+}
+
+// takes reports whether a packet is what a known match asks for. It is what finding the match's ask comes to.
+func takes(m of.Match, p *Packet) bool {
+	for i := range m {
+		f := &m[i]
+		have, v, mask := p.Get(f.Field), f.Value, f.FullMask()
+		switch f.Field {
+		case of.FieldUnknown:
+			continue
+		case of.FieldInPortNXM:
+			have, v, mask = of.Num(uint64(p.InPort)), of.Num(uint64(wide(v.Lo))), of.Ones(32)
+		case of.FieldVLANPCP:
+			if !p.VLANs[0].Present() {
+				return false
+			}
+		case of.FieldIPTOS:
+			mask = of.Num(0xfc)
+		}
+		if have.And(mask) != v.And(mask) {
+			return false
 		}
 	}
 	return true
@@ -85,9 +118,23 @@ func modelled(f of.Field) bool {
 
 // table is one flow table: a tuple space. Flows that look at the same bits are in one group, in which a packet finds
 // those it matches by one look-up.
+//
+// The groups are made when the table was looked at a few times: to follow a packet or two, it is quicker to go through
+// all flows.
 type table struct {
-	groups []*group // by their highest priority, descending; those of equal priority by their bits
+	groups []*group // by their highest priority, descending
+
+	grouped atomic.Bool // all flows are in groups
+	mu      sync.Mutex  // for what follows, until then
+	flows   []*of.Flow  // that are in no group, in the order in which they came
+	looks   int
 }
+
+// A table of fewer than fewFlows flows is put into groups at the first look, others after manyLooks.
+const (
+	fewFlows  = 64
+	manyLooks = 8
+)
 
 // group is the flows that look at the same bits.
 type group struct {
@@ -105,7 +152,16 @@ type entry struct {
 // find returns the flow of highest priority that takes the packet, and another that could be taken as well, with the
 // same priority: nil if there is none.
 func (t *table) find(p *Packet) (found, rival *of.Flow) {
+	if !t.grouped.Load() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.looks++; len(t.flows) >= fewFlows && t.looks <= manyLooks {
+			return t.scan(p)
+		}
+		t.makeGroups()
+	}
 	var buf [64]byte
+	var from *group // that found is of
 	for _, g := range t.groups {
 		if found != nil && g.top < found.Priority {
 			break
@@ -118,7 +174,9 @@ func (t *table) find(p *Packet) (found, rival *of.Flow) {
 		switch {
 		case flow == nil:
 		case found == nil || flow.Priority > found.Priority:
-			found, rival = flow, nil
+			found, rival, from = flow, nil, g
+		case flow.Priority == found.Priority && g.compare(from) < 0:
+			found, rival, from = flow, found, g
 		case flow.Priority == found.Priority:
 			rival = flow
 		}
@@ -144,8 +202,53 @@ func (a *ask) appendKey(dst []byte) []byte {
 	return dst
 }
 
+// scan is find in a table without groups.
+func (t *table) scan(p *Packet) (found, rival *of.Flow) {
+	for _, f := range t.flows {
+		switch {
+		case found != nil && f.Priority < found.Priority || !takes(f.Match, p):
+		case found == nil || f.Priority > found.Priority:
+			found, rival = f, nil
+		default:
+			var a, b ask
+			a.read(found.Match)
+			b.read(f.Match)
+			switch order := slices.CompareFunc(b.bits, a.bits, bits.compare); {
+			case order == 0:
+				found = f // they are the same flow, and the later one counts
+			case order < 0:
+				found, rival = f, found
+			default:
+				rival = f
+			}
+		}
+	}
+	return found, rival
+}
+
+// makeGroups puts all flows into groups.
+func (t *table) makeGroups() {
+	var a ask
+	for _, f := range t.flows {
+		a.read(f.Match)
+		t.put(&a, f)
+	}
+	t.flows = nil
+	t.grouped.Store(true)
+}
+
 // add puts a flow into the table, in place of the one that has the same match and priority.
-func (t *table) add(a *ask, f *of.Flow) {
+func (t *table) add(f *of.Flow) {
+	if !t.grouped.Load() {
+		t.flows = append(t.flows, f)
+		return
+	}
+	var a ask
+	a.read(f.Match)
+	t.put(&a, f)
+}
+
+func (t *table) put(a *ask, f *of.Flow) {
 	var buf [64]byte
 	key := a.appendKey(buf[:0])
 	g := t.group(a)
@@ -199,8 +302,11 @@ func (e *entry) remove(priority uint16) bool {
 }
 
 // remove takes out the flow with the match and priority and reports whether there was one.
-func (t *table) remove(a *ask, priority uint16) bool {
-	g, key := t.group(a), string(a.appendKey(nil))
+func (t *table) remove(m of.Match, priority uint16) bool {
+	t.makeGroups()
+	var a ask
+	a.read(m)
+	g, key := t.group(&a), string(a.appendKey(nil))
 	if g == nil {
 		return false
 	}
@@ -237,10 +343,11 @@ func (t *table) group(a *ask) *group {
 }
 
 func (t *table) sort() {
-	slices.SortFunc(t.groups, func(a, b *group) int {
-		return cmp.Or(cmp.Compare(b.top, a.top), slices.CompareFunc(a.bits, b.bits, bits.compare))
-	})
+	slices.SortFunc(t.groups, func(a, b *group) int { return cmp.Compare(b.top, a.top) })
 }
+
+// compare gives groups an order that does not depend on their flows.
+func (g *group) compare(h *group) int { return slices.CompareFunc(g.bits, h.bits, bits.compare) }
 
 func (b bits) compare(c bits) int {
 	return cmp.Or(cmp.Compare(b.field, c.field), cmp.Compare(b.mask.Hi, c.mask.Hi), cmp.Compare(b.mask.Lo, c.mask.Lo))
