@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/heddle-sdn/heddle/apps/nat"
 	"github.com/heddle-sdn/heddle/apps/placement"
 	"github.com/heddle-sdn/heddle/apps/router"
+	"github.com/heddle-sdn/heddle/controller/spec"
 	"github.com/heddle-sdn/heddle/store"
 	"github.com/heddle-sdn/heddle/store/model"
 )
@@ -28,6 +30,8 @@ type world struct {
 	nat     *nat.Ops
 	m       *model.Model
 	now     time.Time
+
+	remembering []spec.Planner // of DHCP services and routers
 }
 
 func newWorld(rt *rapid.T) *world {
@@ -36,7 +40,8 @@ func newWorld(rt *rapid.T) *world {
 		rt.Fatal(err)
 	}
 	dhcp.NewPorts(ops)
-	return &world{rt: rt, l2: ops, routers: router.New(ops), nat: nat.New(ops), m: &model.Model{}, now: time.Unix(1e9, 0).UTC()}
+	return &world{rt: rt, l2: ops, routers: router.New(ops), nat: nat.New(ops), m: &model.Model{}, now: time.Unix(1e9, 0).UTC(),
+		remembering: []spec.Planner{dhcp.NewPlanner(dhcp.Planner{}), router.NewPlanner(nat.Rules)}}
 }
 
 // try runs a transaction; if it fails the world stays as it is. An error must be an answer, not an
@@ -54,9 +59,27 @@ func (w *world) try(what string, fn func(tx *store.Tx) error) {
 	next := *tx.Model()
 	next.Rev = tx.Rev()
 	w.m = &next
-	if err := errors.Join(model.Check(w.m), placed(w.m)); err != nil {
+	if err := errors.Join(model.Check(w.m), placed(w.m), w.planned()); err != nil {
 		w.rt.Fatalf("after %s: %v", what, err)
 	}
+}
+
+// planned checks that planners which remember what they planned give what those give that do not.
+func (w *world) planned() error {
+	for _, host := range []string{"gw1", "gw2"} {
+		got, err := spec.Plan(w.m, spec.Observed{}, host, w.remembering...)
+		if err != nil {
+			return err
+		}
+		want, err := spec.Plan(w.m, spec.Observed{}, host, dhcp.Plan, router.Plan(nat.Rules))
+		if err != nil {
+			return err
+		}
+		if !reflect.DeepEqual(got, want) {
+			return fmt.Errorf("plan of %s is\n%+v\nwant\n%+v", host, got, want)
+		}
+	}
+	return nil
 }
 
 // placed checks that what needs a place has one if there is one to be had, that its ports are bound there,

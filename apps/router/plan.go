@@ -24,19 +24,36 @@ var metadata6 = netip.MustParsePrefix("fe80::a9fe:a9fe/64")
 // that is administratively down has none.
 func Plan(rules Rules) spec.Planner {
 	return func(m *model.Model, _ spec.Observed, s *spec.Spec) error {
-		for _, at := range append(m.PlacementsAt(s.Host), m.LeavingFrom(s.Host)...) {
-			r, ok := m.Routers.Get(at.Object)
-			if at.Service != model.ServiceRouter || !ok || !r.AdminUp {
-				continue
-			}
-			p := &planner{m: m, r: r, ns: spec.Namespace{Name: Namespace(r.ID), Object: r.Kind() + "/" + r.Key(), Rev: max(r.Rev, at.Rev), Sysctls: sysctls()}}
-			if err := p.plan(rules); err != nil {
-				return fmt.Errorf("router %s: %w", r.ID, err)
-			}
-			s.Namespaces[p.ns.Name] = p.ns
-		}
-		return nil
+		return each(m, s, func(r *model.Router, at *model.Placement) result { return plan(m, r, at, rules) })
 	}
+}
+
+// result is what follows for one router: a namespace, or why it cannot be planned.
+type result struct {
+	namespace spec.Namespace
+	err       error
+}
+
+// each adds what follows for each router that is up and is placed on the host, or leaves it.
+func each(m *model.Model, s *spec.Spec, plan func(*model.Router, *model.Placement) result) error {
+	for _, at := range append(m.PlacementsAt(s.Host), m.LeavingFrom(s.Host)...) {
+		r, ok := m.Routers.Get(at.Object)
+		if at.Service != model.ServiceRouter || !ok || !r.AdminUp {
+			continue
+		}
+		planned := plan(r, at)
+		if planned.err != nil {
+			return fmt.Errorf("router %s: %w", r.ID, planned.err)
+		}
+		s.Namespaces[planned.namespace.Name] = planned.namespace
+	}
+	return nil
+}
+
+func plan(m *model.Model, r *model.Router, at *model.Placement, rules Rules) result {
+	p := &planner{m: m, r: r, ns: spec.Namespace{Name: Namespace(r.ID), Object: r.Kind() + "/" + r.Key(), Rev: max(r.Rev, at.Rev), Sysctls: sysctls()}}
+	err := p.plan(rules)
+	return result{p.ns, err}
 }
 
 // Namespace is the name of a router's namespace.

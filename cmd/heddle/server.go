@@ -127,7 +127,7 @@ func newServer(ctx context.Context, c serverConfig, log *logrus.Entry, openFlowP
 	switching := l2.Planner{Probe: c.TunnelProbe}
 	s.control = controller.New(controller.Config{
 		Store: s.store, Facts: l2.Facts{Ops: s.ops, Store: s.store}, Plug: s.ops.Plug,
-		Planners: []spec.Planner{switching.Remembering(), dhcp.NewPlanner(dhcp.Planner{}), router.Plan(nat.Rules)},
+		Planners: []spec.Planner{switching.Remembering(), dhcp.NewPlanner(dhcp.Planner{}), router.NewPlanner(nat.Rules)},
 		Trial:    []spec.Planner{switching.Plan, dhcp.Plan, router.Plan(nat.Rules)},
 		Events:   s.events, MACs: s.macs, Metrics: s.metrics, Log: log.WithField("component", "controller"), Generation: generation,
 		OpenFlowPort: openFlowPort, OpenFlowTLS: c.tls("openflow"), Resync: c.Resync,
