@@ -58,7 +58,8 @@ type Runner struct {
 	wg      sync.WaitGroup // loops of namespaces
 
 	mu      sync.Mutex
-	node    *spec.Node // nil: nothing is known
+	node    *spec.Node                // nil: nothing is known
+	had     map[string]spec.Namespace // what the last run had, until the first spec; may be here still
 	spaces  map[string]*space
 	repairs []spec.Repair
 	repair  uint64 // id of the last
@@ -115,6 +116,9 @@ func (r *Runner) begin(ctx context.Context) (rev uint64) {
 	if err != nil {
 		r.restore()
 		return 0
+	}
+	if saved, err := r.cfg.State.Load(); err == nil && saved != nil { // what cannot be read is found by looking
+		r.had = saved.Namespaces
 	}
 	r.cfg.Log.WithFields(logrus.Fields{"rev": n.Rev, "namespaces": len(n.Namespaces)}).Info("working on the controller's spec")
 	r.take(n)
@@ -199,6 +203,10 @@ func (r *Runner) set(n spec.Node) {
 	for name, ns := range n.Namespaces {
 		r.spaceLocked(name).wantLocked(&ns)
 	}
+	for name := range r.had {
+		r.spaceLocked(name)
+	}
+	r.had = nil
 	for name, s := range r.spaces {
 		if _, wanted := n.Namespaces[name]; !wanted {
 			s.wantLocked(nil)
