@@ -189,7 +189,7 @@ func (s *session) printApplied(answer object) error {
 			s.printf("%s\n", c.text("object"))
 			continue
 		}
-		_, paint := s.sign(c.text("op"))
+		_, paint := s.mark(c.text("op"))
 		s.printf("%s %s\n", objectColumn(object{"object": c["object"], "object_name": c["name"]}), paint(done(c.text("op"))))
 	}
 	if s.format.Name() {

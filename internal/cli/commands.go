@@ -19,7 +19,7 @@ func NewRoot(root *cobra.Command, p *Program) *cobra.Command {
 		}
 	}
 	root.AddGroup(&cobra.Group{ID: see, Title: "See what there is, and why:"}, &cobra.Group{ID: change, Title: "Change it:"})
-	add(see, p.getCommand(), p.describeCommand(), p.explainCommand(), p.traceCommand(), p.eventsCommand(), p.historyCommand(), p.watchCommand(), p.doctorCommand())
+	add(see, p.getCommand(), p.describeCommand(), p.explainCommand(), p.traceCommand(), p.eventsCommand(), p.historyCommand(), p.watchCommand(), p.topCommand(), p.doctorCommand(), p.bundleCommand())
 	add(change, p.createCommand(), p.setCommand(), p.deleteCommand(), p.routerCommand(), p.applyCommand(), p.planCommand(), p.diffCommand())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w: %s --help lists the flags", err, cmd.CommandPath())

@@ -185,7 +185,7 @@ func (p *Program) historyCommand() *cobra.Command {
 func (s *session) printChange(c object) {
 	s.printf("%s  %s by %s, request %s\n", s.style.Bold("revision "+c.text("rev")), c.text("time"), orNobody(c.text("user")), orNobody(c.text("request")))
 	for _, x := range c.objects("changes") {
-		_, paint := s.sign(x.text("op"))
+		_, paint := s.mark(x.text("op"))
 		s.printf("  %s %s\n", objectColumn(object{"object": x["object"], "object_name": x["name"]}), paint(done(x.text("op"))))
 		if !s.format.Wide() {
 			continue

@@ -34,7 +34,7 @@ func (s *session) printPlan(p object) error {
 // printChanges prints the objects that change, attribute by attribute.
 func (s *session) printChanges(changes []object) {
 	for _, c := range changes {
-		sign, paint := s.sign(c.text("op"))
+		sign, paint := s.mark(c.text("op"))
 		line := sign + " " + c.text("object")
 		if name := c.text("name"); name != "" {
 			line += " " + name
@@ -61,7 +61,7 @@ func (s *session) printDiff(diff []object) {
 			where = w
 			s.printf("  %s\n", where)
 		}
-		sign, paint := s.sign(d.text("op"))
+		sign, paint := s.mark(d.text("op"))
 		if before := d.text("before"); before != "" {
 			s.printf("    %s\n", s.style.Bad("- "+before))
 			sign, paint = "+", s.style.Good
@@ -73,8 +73,8 @@ func (s *session) printDiff(diff []object) {
 	}
 }
 
-// sign is how an operation is marked, and coloured.
-func (s *session) sign(op string) (string, func(string) string) {
+// mark is how an operation is marked, and coloured.
+func (s *session) mark(op string) (string, func(string) string) {
 	switch op {
 	case "create", "add":
 		return "+", s.style.Good

@@ -191,3 +191,6 @@ func (c *Client) Time(ctx context.Context) (time.Time, error) {
 	}
 	return at, nil
 }
+
+// Token is what is shown to the server, empty for nothing.
+func (c *Client) Token() string { return c.config.Token }
