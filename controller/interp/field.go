@@ -9,18 +9,6 @@ import (
 // Get is the value of a field; fields of headers that the packet does not have, and fields that are not modelled, are
 // zero.
 func (p *Packet) Get(f of.Field) of.Value {
-	switch {
-	case f >= of.FieldReg0 && f <= of.FieldReg15:
-		return of.Num(uint64(p.Regs[f-of.FieldReg0]))
-	case f >= of.FieldXReg0 && f <= of.FieldXReg7:
-		return of.Num(p.xreg(int(f - of.FieldXReg0)))
-	case f >= of.FieldXXReg0 && f <= of.FieldXXReg3:
-		n := 2 * int(f-of.FieldXXReg0)
-		return of.Value{Hi: p.xreg(n), Lo: p.xreg(n + 1)}
-	}
-	if !p.has(f.Info().Prereq) {
-		return of.Value{}
-	}
 	switch f {
 	case of.FieldInPort:
 		return of.Num(uint64(p.InPort))
@@ -45,8 +33,6 @@ func (p *Packet) Get(f of.Field) of.Value {
 		return of.Num(uint64(p.VLANs[0].TCI))
 	case of.FieldVLANVID:
 		return of.Num(uint64(p.VLANs[0].TCI & (of.VLANPresent | 0xfff)))
-	case of.FieldVLANPCP:
-		return of.Num(uint64(p.VLANs[0].PCP()))
 	case of.FieldTunID:
 		return of.Num(p.Tunnel.ID)
 	case of.FieldTunFlags:
@@ -63,6 +49,19 @@ func (p *Packet) Get(f of.Field) of.Value {
 		return of.Num(uint64(p.Tunnel.GBPID))
 	case of.FieldTunGBPFlags:
 		return of.Num(uint64(p.Tunnel.GBPFlags))
+	}
+	switch {
+	case f >= of.FieldReg0 && f <= of.FieldReg15:
+		return of.Num(uint64(p.Regs[f-of.FieldReg0]))
+	case f >= of.FieldXReg0 && f <= of.FieldXReg7:
+		return of.Num(p.xreg(int(f - of.FieldXReg0)))
+	case f >= of.FieldXXReg0 && f <= of.FieldXXReg3:
+		n := 2 * int(f-of.FieldXXReg0)
+		return of.Value{Hi: p.xreg(n), Lo: p.xreg(n + 1)}
+	case !p.has(f.Info().Prereq):
+		return of.Value{}
+	case f == of.FieldVLANPCP:
+		return of.Num(uint64(p.VLANs[0].PCP()))
 	}
 	if v, ok := p.ct(f); ok {
 		return v

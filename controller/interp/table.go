@@ -68,12 +68,12 @@ func known(m of.Match) bool {
 func takes(m of.Match, p *Packet) bool {
 	for i := range m {
 		f := &m[i]
-		have, v, mask := p.Get(f.Field), f.Value, f.FullMask()
+		have, v, mask := p.Get(f.Field), f.Value, f.Mask
 		switch f.Field {
 		case of.FieldUnknown:
 			continue
 		case of.FieldInPortNXM:
-			have, v, mask = of.Num(uint64(p.InPort)), of.Num(uint64(wide(v.Lo))), of.Ones(32)
+			have, v = of.Num(uint64(p.InPort)), of.Num(uint64(wide(v.Lo)))
 		case of.FieldVLANPCP:
 			if !p.VLANs[0].Present() {
 				return false
@@ -81,7 +81,10 @@ func takes(m of.Match, p *Packet) bool {
 		case of.FieldIPTOS:
 			mask = of.Num(0xfc)
 		}
-		if have.And(mask) != v.And(mask) {
+		if !mask.IsZero() {
+			have, v = have.And(mask), v.And(mask)
+		}
+		if have != v {
 			return false
 		}
 	}
