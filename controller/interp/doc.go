@@ -34,5 +34,7 @@
 // gives up. A controller action that pauses, which goes on at once here. Mirrors, bonds, spanning trees, protected
 // ports, multicast snooping, dot1q-tunnel ports and priority tags of NORMAL, and the age of what it learned. Timeouts of
 // learned flows, and the limit on their number. The outer header of tunnels but for its addresses and key; ECN in it.
-// The result of a ct action with nat for the actions behind it, which see the packet as before. A third VLAN tag.
+// The result of a ct action with nat for the actions behind it, which see the packet as before. A third VLAN tag. That
+// Open vSwitch writes nothing into the network header of a packet whose IP protocol or ARP operation is 0. That it hands
+// a packet for a port that is down to the datapath: here it is dropped.
 package interp

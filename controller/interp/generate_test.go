@@ -391,7 +391,7 @@ func (g *generator) load(f facts) (of.Action, facts) {
 // move copies bits between two fields that are there.
 func (g *generator) move(f facts) of.Action {
 	src, dst := g.field(f), g.field(f)
-	for dst == of.FieldVLANVID || src == of.FieldVLANVID {
+	for dst == of.FieldVLANVID || src == of.FieldVLANVID || dst == of.FieldARPOp {
 		src, dst = g.field(f), g.field(f)
 	}
 	n := 1 + g.IntN(min(src.Bits(), dst.Bits()))

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -147,4 +149,43 @@ func TestLimitsAreThoseOfOpenVSwitch(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLivenessIsThatOfOpenVSwitch takes ports down that buckets watch.
+func TestLivenessIsThatOfOpenVSwitch(t *testing.T) {
+	ports := []interp.Port{{No: 1, Name: "p1"}, {No: 2, Name: "p2"}, {No: 3, Name: "p3"}}
+	l := newLab(t, map[string][]interp.Port{"br0": ports})
+	bucket := func(port of.PortNo, group of.GroupID, out of.PortNo) of.Bucket {
+		return of.Bucket{WatchPort: port, WatchGroup: group, Actions: []of.Action{of.Output{Port: out}}}
+	}
+	groups := []of.GroupEntry{
+		{ID: 1, Type: of.GroupTypeFastFailover, Buckets: []of.Bucket{bucket(2, 0, 1), bucket(3, 0, of.PortInPort)}},
+		{ID: 2, Type: of.GroupTypeFastFailover, Buckets: []of.Bucket{bucket(of.PortAny, 1, 1), bucket(1, 0, of.PortLocal)}},
+	}
+	flows := []of.Flow{{Priority: 1, Match: of.Match{of.InPort(1)}, Actions: []of.Action{of.Group{ID: 1}}}, {Actions: []of.Action{of.Group{ID: 2}, of.Output{Port: 1}}}}
+	l.load("br0", flows, groups)
+	for _, down := range [][]string{nil, {"p2"}, {"p2", "p3"}} {
+		now := slices.Clone(ports)
+		for i := range now {
+			if now[i].Down = slices.Contains(down, now[i].Name); now[i].Down {
+				l.call("netdev-dummy/set-admin-state", now[i].Name, "down")
+			}
+		}
+		l.waitDown(len(down))
+		b := interp.NewBridge(interp.Config{Name: "br0", Ports: append(now, interp.Port{No: of.PortLocal, Name: "br0"}), Flows: flows, Groups: groups})
+		for in := range of.PortNo(3) {
+			l.compare(b, interp.Packet{InPort: 1 + in, EthType: 0x1234})
+		}
+	}
+}
+
+// waitDown waits for the switch to know that n ports are down.
+func (l *lab) waitDown(n int) {
+	l.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+		if out := l.ovs.OFCtl("show", "br0"); strings.Count(out, "LINK_DOWN") == n {
+			return
+		}
+	}
+	l.Fatalf("ports are not down:\n%s", l.ovs.OFCtl("show", "br0"))
 }
