@@ -76,8 +76,15 @@ func (l *partLoop) pass(ctx context.Context) error {
 		}
 	}
 	l.run.mu.Lock()
+	before, came := l.state, false
 	l.state = l.state.next(revs, failed, err)
+	for name, rev := range l.state.revs {
+		came = came || rev > 0 && before.revs[name] == 0
+	}
 	l.run.mu.Unlock()
+	if came && l.part.Name() == l.run.cfg.Rules {
+		l.run.ports.loop.Verify() // ports may have waited for it
+	}
 	l.run.changed()
 	if err != nil {
 		return err
@@ -139,7 +146,7 @@ type portsLoop struct {
 
 func newPortsLoop(r *Runner) *portsLoop {
 	l := &portsLoop{run: r, trouble: trouble{log: r.cfg.Log.WithField("bridge", "br-int"), what: "plugging ports"}}
-	l.loop = reconcile.NewLoop[string, netns.Port](r.cfg.Kernel.Ports(), l.desired)
+	l.loop = reconcile.NewLoop[string, netns.Port](gated{r.cfg.Kernel.Ports(), r.waiting}, l.desired)
 	l.loop.Resync, l.loop.Timeout, l.loop.Report = r.cfg.Resync, passTime, l.done
 	l.offload = r.cfg.Kernel.Offload()
 	return l
@@ -200,14 +207,14 @@ func (l *portsLoop) done(r reconcile.Result[string, netns.Port]) {
 	l.run.changed()
 }
 
-// onlyEarly reports whether all that is wrong is that links are still being made.
+// onlyEarly reports whether all that is wrong is that links and rules are still being made.
 func onlyEarly(err error) bool {
 	var ports netns.PortErrors
 	if !errors.As(err, &ports) {
 		return false
 	}
 	for _, err := range ports {
-		if !errors.Is(err, netns.ErrNoLink) {
+		if !early(err) {
 			return false
 		}
 	}

@@ -40,6 +40,7 @@ type Config struct {
 	Source Source
 	Kernel *netns.Host
 	Parts  []Part
+	Rules  string // name of the part that has to be in place before a namespace's ports are plugged in; empty: none
 	Log    *logrus.Entry
 
 	Resync    time.Duration // how often everything is read though nothing happened; default 8 s

@@ -3,12 +3,10 @@ package node
 import (
 	"cmp"
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"time"
 
-	"github.com/heddle-sdn/heddle/apps/netns"
 	"github.com/heddle-sdn/heddle/controller/spec"
 )
 
@@ -37,8 +35,8 @@ func (r *Runner) Status() spec.NodeStatus {
 			rev, errs[part] = min(rev, at), err
 		}
 		at, err := r.ports.state.of(name)
-		if errors.Is(err, netns.ErrNoLink) {
-			err = nil // the link is being made: that is late, and no failure
+		if early(err) {
+			err = nil
 		}
 		note(partPorts, at, err)
 		for _, p := range r.parts {

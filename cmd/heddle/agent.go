@@ -133,7 +133,7 @@ func runAgent(ctx context.Context, c agentConfig, source node.Source, log *logru
 	if err != nil {
 		return err
 	}
-	runner := node.New(node.Config{Host: c.Host, State: state, Source: source, Kernel: kernel, Parts: all, Log: log})
+	runner := node.New(node.Config{Host: c.Host, State: state, Source: source, Kernel: kernel, Parts: all, Rules: partNFT, Log: log})
 	parts.repair = runner.Repair
 	log.WithFields(logrus.Fields{"server": c.Server, "state": c.StateDir}).Info("heddle agent works")
 	err = errors.Join(runner.Run(ctx), parts.close())

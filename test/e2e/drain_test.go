@@ -119,6 +119,6 @@ func (g *gateway) moves(floating netip.Addr, happens func()) {
 		return g.lab.Internet(within(t, 5*time.Second), "ping", "-c1", "-W2", floating.String()).Run()
 	})
 	for _, p := range []*pings{inside, out, in} {
-		p.end(t, 100)
+		p.end(t, 50)
 	}
 }
