@@ -42,6 +42,7 @@ func TestPacketTextMayBeShort(t *testing.T) {
 		{"in_port=LOCAL,sctp,tp_dst=7,nw_tos=32,nw_ecn=1,nw_frag=first", "in_port=LOCAL,ip,nw_proto=132,ip_dscp=8,nw_ecn=1,ip_frag=first,sctp_dst=7"},
 		{"in_port=1,dl_vlan=5,dl_vlan_pcp=3,dl_type=0x0806,arp_op=2", "in_port=1,arp,vlan_tci=0x7005,arp_op=2"},
 		{"in_port=1,icmp6,icmp_type=136,nd_tll=fa:16:3e:00:00:01", "in_port=1,ipv6,nw_proto=58,icmpv6_type=136,nd_tll=fa:16:3e:00:00:01"},
+		{"nd_tll=fa:16:3e:00:00:01,icmp_code=0,icmp_type=136,icmp6,in_port=1", "in_port=1,ipv6,nw_proto=58,icmpv6_type=136,nd_tll=fa:16:3e:00:00:01"},
 		{"in_port=1,icmp,icmp_type=8,tun_id=7,tun_src=10.99.0.1,tun_dst=10.99.0.2", "in_port=1,ip,nw_proto=1,tun_id=0x7,tun_src=10.99.0.1,tun_dst=10.99.0.2,icmp_type=8"},
 		{"in_port=1,ip,ct_state=trk|est,ct_nw_proto=6,ct_nw_src=10.0.0.1,ct_tp_dst=80,xreg1=0x500000006", "in_port=1,ip,ct_state=est|trk,reg2=0x5,reg3=0x6,ct_nw_src=10.0.0.1,ct_nw_proto=6,ct_tp_dst=80"},
 		{"in_port=1,dl_type=0x1234,tun_src=10.99.0.1,tun_dst=10.99.0.2,tun_ipv6_src=::,tun_ipv6_dst=::", "in_port=1,dl_type=0x1234,tun_src=10.99.0.1,tun_dst=10.99.0.2"},

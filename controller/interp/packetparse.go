@@ -68,7 +68,7 @@ func stage(f of.Field) int {
 		return 0
 	case of.FieldIPFrag:
 		return 1
-	case of.FieldICMP6Type, of.FieldICMP6Code, of.FieldCTState:
+	case of.FieldICMPType, of.FieldICMPCode, of.FieldICMP6Type, of.FieldICMP6Code:
 		return 2
 	}
 	return 3
