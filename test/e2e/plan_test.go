@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -153,8 +154,8 @@ func (l *look) namespace(s state, host, ns string) {
 			s.add(place+"address", w[3]+" dev "+w[1], 1)
 		}
 	}
-	for _, line := range lines(l.sh(host, "ip -n "+ns+" route show")) {
-		if !strings.Contains(line, "scope link") {
+	for _, line := range lines(l.sh(host, "ip -n "+ns+" route show; ip -n "+ns+" -6 route show")) {
+		if strings.Contains(line, " via ") {
 			s.add(place+"route", strings.TrimSpace(strings.Split(line, " proto ")[0]), 1)
 		}
 	}
@@ -295,6 +296,46 @@ func TestPlansComeTrue(t *testing.T) {
 	l.comesTrue(hosts, "DELETE", "/v2.0/ports/"+g.y.port.ID, nil)
 	l.comesTrue(hosts, "PUT", "/v2.0/routers/"+router+"/remove_router_interface", object{"subnet_id": g.blue.Subnet})
 
+	// A whole tenant, which then goes again.
+	tenant := object{
+		"networks": []object{{"name": "shop"}},
+		"subnets": []object{{"name": "shop4", "network": "shop", "cidr": "10.20.0.0/24"},
+			{"name": "shop6", "network": "shop", "cidr": "fd00:20::/64", "ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}},
+		"routers":     []object{{"name": "shop", "external_gateway": "outside", "interfaces": []string{"shop4", "shop6"}}},
+		"ports":       []object{{"name": "web", "network": "shop", "fixed_ips": []object{{"subnet": "shop4", "ip_address": "10.20.0.10"}}}},
+		"floatingips": []object{{"network": "outside", "port": "web"}},
+	}
+	made := l.comesTrue(hosts, "POST", "/v1/apply?project_id=tenant-b&set=shop", tenant)
+	if again := g.plans("POST", "/v1/apply?project_id=tenant-b&set=shop", tenant); len(again.Hosts)+len(again.Changes) > 0 {
+		t.Errorf("a second time the document changes %+v", again)
+	}
+	t.Run("the_history_tells_of_it_after_a_restart", func(t *testing.T) {
+		g := g.in(t)
+		before := g.past("?limit=1000")
+		if !slices.ContainsFunc(before, func(c pastChange) bool { return c.Rev == made.Rev+1 && len(c.Changes) >= 6 && c.Request != "" }) {
+			t.Errorf("revision %d is not told of as it was: %+v", made.Rev+1, before)
+		}
+		// Flows follow once the links are plugged that the document leads to.
+		if !slices.ContainsFunc(before, func(c pastChange) bool { return c.Rev > made.Rev+1 && len(c.Followed) > 0 }) {
+			t.Errorf("nothing followed on switches: %+v", before)
+		}
+		g.server.kill()
+		g.server.start()
+		after := g.past(fmt.Sprint("?limit=1000&before=", before[0].Rev+1))
+		for i := range before {
+			before[i].Followed, after[i].Followed = nil, nil // the log of events begins anew
+		}
+		if !reflect.DeepEqual(before, after) {
+			t.Errorf("before the restart:\n%+v\nafter it:\n%+v", before, after)
+		}
+		for _, h := range g.lab.Hosts() {
+			g.awaitHost(h.Name)
+		}
+		g.api.awaitEvent(t, 15*time.Second, 0, "agent_up", "net1", "")
+	})
+	settled(g.fabric, hosts...)
+	l.comesTrue(hosts, "POST", "/v1/apply?project_id=tenant-b&set=shop&prune=true", object{})
+
 	t.Run("not_once_the_state_moved_on", func(t *testing.T) {
 		g := g.in(t)
 		p := g.plans("PUT", "/v2.0/ports/"+g.x.port.ID, object{"port": object{"name": "later"}})
@@ -306,6 +347,22 @@ func TestPlansComeTrue(t *testing.T) {
 			t.Errorf("applied after another change: %v", err)
 		}
 	})
+}
+
+// pastChange is a change in /v1/history.
+type pastChange struct {
+	Rev           uint64
+	Request, User string
+	Changes       []planChange
+	Followed      []struct{ Host, Target string }
+}
+
+// past reads the history.
+func (f *fabric) past(query string) []pastChange {
+	f.t.Helper()
+	var got struct{ Changes []pastChange }
+	ok(f.t, f.api.get("/v1/history"+query, &got))
+	return got.Changes
 }
 
 // settled waits until all that is under way has come to its end.
