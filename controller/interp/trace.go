@@ -39,7 +39,7 @@ type Step struct {
 	Kind   Kind
 	Bridge *Bridge
 	Table  of.TableID // the table the packet is in
-	Flow   *of.Flow   // of KindTable; nil if no flow took the packet
+	Flow   *of.Flow   // of KindTable; nil if no flow took the packet. Of KindNote, a flow that is learned
 	Rival  *of.Flow   // of KindTable; another flow of the same priority that takes the packet: OpenFlow leaves open which one
 	Action of.Action  // of KindAction
 	Port   of.PortNo  // of KindOutput and KindBridge
@@ -69,7 +69,7 @@ const (
 	WrongVLAN          // NORMAL does not take frames of its VLAN from this port, or it has none
 	ReservedMAC        // NORMAL does not forward its destination address (IEEE 802.1D §7.12.6)
 	LearnedBack        // NORMAL learned that its destination is where it came from
-	TooDeep            // tables led to tables too deeply, see MaxDepth
+	TooDeep            // tables led to tables too deeply, see MaxDepth; or a copy came back from the tracker too often, see MaxTracked
 	TooLong            // tables led to tables too often, see MaxLookups
 	TooWide            // there were more copies than a switch makes; those before it leave
 	NotModelled        // an action that this package does not know came up
