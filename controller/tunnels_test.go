@@ -31,7 +31,8 @@ func tunnelState(bfd string, mtus ...int) *ovsdb.State {
 func TestTunnelGoesFromStartingToUpToDown(t *testing.T) {
 	start := time.Unix(1000, 0)
 	at := func(s int) time.Time { return start.Add(time.Duration(s) * time.Second) }
-	tunnels, again := readTunnels(tunnelState("down", 1500, 1500), nil, at(0))
+	var again time.Time
+	tunnels, _ := readTunnels(tunnelState("down", 1500, 1500), nil, at(0))
 	for i, step := range []struct {
 		bfd      string
 		now      time.Time

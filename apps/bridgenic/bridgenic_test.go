@@ -21,14 +21,14 @@ var update = flag.Bool("update", false, "write golden files")
 // read builds a state from what ip(8) printed of it, as in testdata/NAME.txtar without the parts that it
 // has not.
 type machine struct {
-	addresses          string // ip -j address show dev eth0
-	bridge             string // of br-ex
-	routes4, routes6   string // ip -o -d -4 route show table all
-	rules4, rules6     string
-	settings           map[string]string
-	netdev, plugged    bool
-	hwaddr             string
-	bridgeUp, routable bool
+	addresses        string // ip -j address show dev eth0
+	bridge           string // of br-ex
+	routes4, routes6 string // ip -o -d -4 route show table all
+	rules4, rules6   string
+	settings         map[string]string
+	netdev, plugged  bool
+	hwaddr           string
+	bridgeUp         bool
 }
 
 const noAddresses = `[{"ifname":"br-ex","flags":["BROADCAST"],"address":"02:00:00:00:00:0b","addr_info":[]}]`

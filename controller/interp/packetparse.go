@@ -352,7 +352,7 @@ func flags(text string, names []string) (of.Value, error) {
 	text = strings.NewReplacer("+", "|+", "-", "|-").Replace(text)
 	for item := range strings.SplitSeq(strings.TrimPrefix(text, "|"), "|") {
 		name := strings.TrimLeft(item, "+-")
-		bit := of.Value{}
+		var bit of.Value
 		if i := slices.Index(names, name); i >= 0 {
 			bit = of.Num(1 << i)
 		} else if n, err := number(name, 12); err == nil && !signed {

@@ -61,17 +61,13 @@ func (r *rule) read(t *Table) {
 
 // splitWords splits a rule at spaces outside of quotes.
 func splitWords(text string) []string {
-	var words []string
 	quoted := false
-	for _, w := range strings.FieldsFunc(text, func(c rune) bool {
+	return strings.FieldsFunc(text, func(c rune) bool {
 		if c == '"' {
 			quoted = !quoted
 		}
 		return !quoted && (c == ' ' || c == '\t')
-	}) {
-		words = append(words, w)
-	}
-	return words
+	})
 }
 
 type ruleParser struct {

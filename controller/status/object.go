@@ -58,7 +58,7 @@ func (v View) Object(m *model.Model, r model.Resource) Object {
 // floating IPs that lead to it. They do not change the status, which is about what Heddle has to do.
 func (v View) port(m *model.Model, p *model.Port) Object {
 	is := v.Port(m, p)
-	out := Object{is.Status, is.Host, is.Conditions}
+	out := Object(is)
 	if is.Host == "" {
 		return out
 	}
