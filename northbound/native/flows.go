@@ -1,6 +1,7 @@
 package native
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"slices"
@@ -23,7 +24,7 @@ type flowFilter struct {
 	table  string // name or number
 	kinds  []string
 	object string // "port/<id>" or the id alone
-	text   string // in lower case; part of the flow's text
+	text   string // in lower case; part of what is told of the flow
 }
 
 func readFlowFilter(q query) (flowFilter, error) {
@@ -55,7 +56,7 @@ func isNumber(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
-// shows reports whether a flow is among those asked for.
+// shows reports whether a flow is among those asked for, whatever is told of it.
 func (f flowFilter) shows(flow *view.Flow) bool {
 	switch {
 	case f.states != nil && !slices.Contains(f.states, string(flow.State)),
@@ -64,7 +65,7 @@ func (f flowFilter) shows(flow *view.Flow) bool {
 		f.object != "" && !isObject(flow.Object, f.object):
 		return false
 	}
-	return f.text == "" || strings.Contains(strings.ToLower(flow.Flow.String()), f.text)
+	return true
 }
 
 // isObject reports whether object, "port/<id>", is what was asked for: the whole or its id.
@@ -97,11 +98,12 @@ func (s *server) listFlows(w http.ResponseWriter, r *http.Request) error {
 		}
 		return &apiError{http.StatusBadGateway, "SwitchUnreachable", fmt.Sprintf("flows of %v cannot be read: %v", sw.DPID, err)}
 	}
+	e := newFlowEncoder(s.Store.Snapshot(), sw)
 	summary, tables := map[view.FlowState]int{}, countTables(flows)
 	matched := make([]*view.Flow, 0, len(flows))
 	for i := range flows {
 		summary[flows[i].State]++
-		if filter.shows(&flows[i]) {
+		if filter.shows(&flows[i]) && e.mentions(&flows[i], filter.text) {
 			matched = append(matched, &flows[i])
 		}
 	}
@@ -110,7 +112,6 @@ func (s *server) listFlows(w http.ResponseWriter, r *http.Request) error {
 	out := newStream(w, s.StreamTimeout)
 	defer out.close()
 	out.buf = appendFlowsHead(make([]byte, 0, flushAt+flushAt/4), sw, len(flows), summary, tables, len(matched), start)
-	e := newFlowEncoder(s.Store.Snapshot(), sw)
 	for i, f := range matched[start:end] {
 		if i > 0 {
 			out.buf = append(out.buf, ',')
@@ -206,6 +207,22 @@ func (e *flowEncoder) says(b []byte, f *view.Flow) []byte {
 		flow = f.Want
 	}
 	return e.tables.AppendSays(b, flow, e.names)
+}
+
+// mentions reports whether the text of a flow, what it does, or its cause holds a text, which is in lower case.
+func (e *flowEncoder) mentions(f *view.Flow, text string) bool {
+	if text == "" {
+		return true
+	}
+	b := append(e.says(append(append(e.scratch[:0], f.Flow.String()...), '\n'), f), '\n')
+	if f.Object != "" {
+		b = append(append(b, f.Object...), '\n')
+		if meta := metaOf(objectNamed(e.m, f.Object)); meta != nil {
+			b = fmt.Append(b, meta.Name, "\n", meta.Request, "\n", meta.User)
+		}
+	}
+	e.scratch = b
+	return bytes.Contains(bytes.ToLower(b), []byte(text))
 }
 
 func (e *flowEncoder) append(b []byte, f *view.Flow) []byte {

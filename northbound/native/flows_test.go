@@ -150,3 +150,17 @@ func BenchmarkFlows(b *testing.B) {
 		})
 	}
 }
+
+func TestFlowsAreFoundByWhatIsToldOfThem(t *testing.T) {
+	f := newFixture(t)
+	for query, want := range map[string]int{"": 7, "TUN_ID=0x3EA": 1, "network BLUE": 3, "req-blue": 2, "ann": 3, "vni 1001": 1, "nobody": 0} {
+		w := f.call("GET", "/v1/switches/a2/flows?q="+url.QueryEscape(query), "")
+		var list struct{ Matched int }
+		if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil {
+			t.Fatal(err)
+		}
+		if list.Matched != want {
+			t.Errorf("q=%s: %d flows, want %d", query, list.Matched, want)
+		}
+	}
+}
