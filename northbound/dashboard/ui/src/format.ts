@@ -66,6 +66,13 @@ export function title(o: { name?: string; id: string }): string {
   return o.name || short(o.id);
 }
 
+/** What a port is called: its name, or what it is for. */
+export function portTitle(p: { id: string; name: string; device_owner: string; ips: string[] }): string {
+  if (p.name) return p.name;
+  const use = { 'network:dhcp': 'DHCP', 'network:router_interface': 'router interface', 'network:router_gateway': 'router gateway', 'network:floatingip': 'floating IP' }[p.device_owner];
+  return use ? `${use} ${p.ips[0] ?? short(p.id)}` : short(p.id);
+}
+
 /** A value of the API as text: strings as they are, the rest as JSON. */
 export function value(v: unknown): string {
   if (v === undefined || v === null || v === '') return '—';

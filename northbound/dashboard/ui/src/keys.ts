@@ -19,12 +19,12 @@ export const VIEWS: View[] = [
 
 /** Listens to keys until the returned function is called. */
 export function listenKeys(help: () => void): () => void {
-  let leader = 0;
+  let leader = -Infinity; // when "g" was pressed
   const key = (e: KeyboardEvent): void => {
     const into = e.target as HTMLElement;
     if (e.ctrlKey || e.metaKey || e.altKey || into.matches('input,select,textarea,[contenteditable]')) return;
     if (performance.now() - leader < 1200) {
-      leader = 0;
+      leader = -Infinity;
       const view = VIEWS.find((v) => v.key === e.key);
       if (view) {
         e.preventDefault();

@@ -7,11 +7,13 @@ export interface HostBox extends Box { host: TopoHost; routers: TopoRouter[]; po
 
 /** More hosts than this are drawn as tiles without their VMs. */
 export const CROWD = 16;
+/** Of more networks than this, the ports are counted and not named. */
+export const MANY = 40;
 /** How many lines a card has at most. */
 const LINES = 8;
 
 const CARD = { w: 232, head: 62, line: 20, gapX: 90, gapY: 96 };
-const TILE = { w: 148, h: 48, gap: 12 };
+const TILE = { w: 124, h: 32, gap: 8 };
 
 /** A port that a router or DHCP server has, and no VM. */
 export const isService = (p: TopoPort): boolean => p.device_owner.startsWith('network:');
@@ -24,7 +26,7 @@ export function layoutHosts(t: Topology): { boxes: HostBox[]; labels: { x: numbe
   const labels: { x: number; y: number; text: string }[] = [];
   const boxes: HostBox[] = [];
   if (t.hosts.length > CROWD) {
-    const columns = Math.ceil(Math.sqrt(t.hosts.length * 0.62));
+    const columns = Math.ceil(Math.sqrt(t.hosts.length * 0.56));
     let y = 0;
     for (const [text, list] of [['Gateways', gateways], ['Hosts', others]] as const) {
       if (list.length === 0) continue;
@@ -112,9 +114,10 @@ const BAR = { h: 52, gap: 14 };
  */
 export function layoutNetworks(t: Topology): { networks: NetworkBox[]; routers: RouterBox[]; wires: Wire[] } {
   const ports = groupBy(t.ports.filter((p) => !isService(p)), (p) => p.network_id);
+  const room = t.networks.length > MANY ? 0 : LINES;
   const box = (network: TopoNetwork): NetworkBox => {
     const vms = ports.get(network.id) ?? [];
-    const shown = vms.slice(0, vms.length > LINES ? LINES - 1 : LINES);
+    const shown = vms.slice(0, vms.length > room ? Math.max(0, room - 1) : room);
     const lines = shown.length + (vms.length > shown.length ? 1 : 0);
     return { network, ports: shown, more: vms.length - shown.length, x: 0, y: 0, w: NET.w, h: NET.head + (lines ? lines * NET.line + 8 : 0) };
   };
@@ -125,8 +128,8 @@ export function layoutNetworks(t: Topology): { networks: NetworkBox[]; routers: 
   const tied = new Set(t.routers.flatMap((r) => r.interfaces.map((i) => i.network_id)));
   const loose = [...inner.values()].filter((n) => !tied.has(n.network.id));
 
-  const total = blocks.reduce((sum, b) => sum + (b.w + 48) * (b.h + 60), 0) + loose.length * (NET.w + NET.gap) * 160;
-  const width = Math.max(4 * (NET.w + NET.gap), Math.sqrt(total * 2), ...blocks.map((b) => b.w));
+  const total = blocks.reduce((sum, b) => sum + (b.w + 48) * (b.h + 60), 0) + loose.length * (NET.w + 48) * ((loose[0]?.h ?? 0) + 56);
+  const width = Math.max(4 * (NET.w + NET.gap), Math.sqrt(total * 1.8), ...blocks.map((b) => b.w));
   let x = 0;
   let y = external.length * (BAR.h + BAR.gap) + (external.length ? 44 : 0);
   let tallest = 0;

@@ -3,6 +3,7 @@
 import { signal } from '@preact/signals';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Failure, failureOf, get, headers, me, token } from './api';
+import { pace } from './pace';
 import { Parser } from './sse';
 import type { Event } from './types';
 
@@ -128,9 +129,6 @@ const DEBOUNCE = 400;
 /** What a project's user, who has no events, waits for news, in milliseconds. */
 const POLL = 10_000;
 
-/** A hundred times as long as an answer took, it is not asked for again: watching costs a server 1 % of a core at most. */
-const SHARE = 100;
-
 /** Reads a document of the API and keeps it fresh. An empty path is no document. */
 export function useDocument<T>(path: string, fresh: Freshness = {}): Document<T> {
   const [, redraw] = useState(0);
@@ -180,7 +178,8 @@ export function useDocument<T>(path: string, fresh: Freshness = {}): Document<T>
       clearTimeout(timer);
       const gone = doc.failure && doc.failure.status >= 400 && doc.failure.status < 500;
       const every = gone ? 0 : doc.failure ? 3000 : rules.current.every ?? (connection.value === 'polling' ? POLL : 0);
-      if (every && !document.hidden) timer = window.setTimeout(load, Math.max(every, took * SHARE));
+      const wait = pace.pause(every, took);
+      if (every && !document.hidden) timer = window.setTimeout(load, wait);
     };
     const soon = (): void => {
       debounce ||= window.setTimeout(() => { debounce = 0; void load(); }, Math.max(DEBOUNCE, took * 10));

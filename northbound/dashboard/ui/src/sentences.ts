@@ -14,10 +14,10 @@ export const GROUPS: Record<string, { name: string; of: (kind: string) => boolea
 };
 
 export function toneOf(kind: string): Tone {
-  if (kind === 'gap' || kind === 'changes_missed' || kind === 'drift' || kind === 'switch_unknown' || kind === 'service_moved') return 'warn';
+  if (kind === 'gap' || kind === 'changes_missed' || kind === 'drift' || kind === 'switch_unknown') return 'warn';
   if (/_(down|lost|refused|failed)$/.test(kind)) return 'bad';
   if (/_(up|recovered|plugged)$/.test(kind) && kind !== 'port_unplugged') return 'good';
-  if (kind === 'changed') return 'info';
+  if (kind === 'changed' || kind === 'service_moved') return 'info';
   return 'quiet';
 }
 

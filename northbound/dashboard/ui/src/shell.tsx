@@ -144,10 +144,10 @@ function Overview() {
   if (!s) return null;
   return (
     <dl class="overview">
-      <div><dt>Hosts</dt><dd class={s.hosts.down.length ? 'bad' : ''}>{s.hosts.up}/{s.hosts.total} up</dd></div>
-      <div><dt>Ports</dt><dd class={s.ports.BUILD ? 'warn' : ''}>{s.ports.ACTIVE ?? 0}/{s.counts.ports} active</dd></div>
-      <div><dt>Drift repaired</dt><dd>{s.drift.repaired}</dd></div>
-      <div><dt>Revision</dt><dd>{s.revision}</dd></div>
+      <div><dt><a href={to('hosts')}>Hosts</a></dt><dd class={s.hosts.down.length ? 'bad' : ''}>{s.hosts.up}/{s.hosts.total} up</dd></div>
+      <div><dt><a href={`${to('objects', 'port')}?only=bad`} title="those that are not well">Ports</a></dt><dd class={s.ports.BUILD ? 'warn' : ''}>{s.ports.ACTIVE ?? 0}/{s.counts.ports} active</dd></div>
+      <div><dt><a href={`${to('events')}?kind=drift`}>Drift repaired</a></dt><dd>{s.drift.repaired}</dd></div>
+      <div><dt><a href={to('history')}>Revision</a></dt><dd>{s.revision}</dd></div>
     </dl>
   );
 }

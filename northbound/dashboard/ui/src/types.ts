@@ -38,7 +38,7 @@ export interface TopoPort {
   id: string; name: string; network_id: string; host?: string; device_owner: string; mac: string; ips: string[]; status: string; reason?: string;
 }
 export interface Topology {
-  revision: number; hosts: TopoHost[]; tunnels: Tunnel[]; networks: TopoNetwork[]; routers: TopoRouter[]; ports: TopoPort[]; ports_total: number;
+  revision: number; hosts: TopoHost[]; tunnels: Tunnel[]; networks: TopoNetwork[]; routers: TopoRouter[]; ports: TopoPort[]; ports_total: number; tunnels_total?: number;
 }
 
 export interface Switch { dpid: string; host?: string; bridge?: string; managed?: boolean; hint?: string; flows?: number; remote?: string }
@@ -55,7 +55,8 @@ export interface Flows {
   tables: FlowTable[]; matched: number; offset: number; flows: Flow[];
 }
 
-export interface Condition { type: string; ok: boolean; since?: string; host?: string; reason?: string; message?: string }
+/** A condition that does not hold may be unknown, or be a mere fact that is told (info). */
+export interface Condition { type: string; ok: boolean; unknown?: boolean; info?: boolean; since?: string; host?: string; reason?: string; message?: string }
 export interface ObjectSummary {
   kind: string; id: string; name: string; project_id?: string; status: string; ok: boolean; reason?: string; message?: string; host?: string; changed?: Changed;
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ago, bits, bytes, duration, marks, matches, rate, short, title } from '../src/format';
+import { ago, bits, bytes, duration, marks, matches, portTitle, rate, short, title } from '../src/format';
 
 test('bytes and rates have three digits at most', () => {
   assert.deepEqual([0, 999, 1000, 12_345, 999_600, 5e9].map(bytes), ['0 B', '999 B', '1.0 kB', '12.3 kB', '1.0 MB', '5.0 GB']);
@@ -30,5 +30,6 @@ test('a search is marked wherever it is, whatever its case', () => {
 test('an id is shortened, a name is not', () => {
   assert.equal(short('023a4eb2-cad3-4630-9969-98f02abf5027'), '023a4eb2');
   assert.equal(short('cmp1'), 'cmp1');
+  assert.equal(portTitle({ id: '1', name: '', device_owner: 'network:dhcp', ips: ['10.0.0.2'] }), 'DHCP 10.0.0.2');
   assert.equal(title({ id: '023a4eb2-cad3', name: '' }), '023a4eb2');
 });

@@ -39,7 +39,7 @@ export function Canvas({ label, fit, children }: { label: string; fit: string; c
   };
   return (
     <div class="canvas">
-      <svg ref={svg} role="group" aria-label={`${label}. Arrow keys move the picture, plus and minus zoom, 0 shows all`} tabIndex={0} onKeyDown={key}><g ref={group}>{children}</g></svg>
+      <svg ref={svg} role="group" aria-label={`${label}. Arrow keys move the picture, plus and minus zoom, 0 shows all`} tabindex={0} onKeyDown={key}><g ref={group}>{children}</g></svg>
       <div class="zoom">
         <button type="button" class="icon" aria-label="Zoom in" onClick={() => by(1.3)}>+</button>
         <button type="button" class="icon" aria-label="Zoom out" onClick={() => by(1 / 1.3)}>−</button>

@@ -4,6 +4,7 @@ import { Failure, get, url } from '../api';
 import { bits, bytes, count, duration, plural } from '../format';
 import { listen, useDocument, type Document } from '../live';
 import { Code, Drawer, Empty, Facts, FailureBox, Head, HostLink, Marked, ObjectLink, RequestLink, Search, Select, Skeleton, StatePill } from '../parts';
+import { pace } from '../pace';
 import { go, route, setQuery, to } from '../router';
 import type { Event, Flow, FlowState, Flows, Switch } from '../types';
 import { VirtualList } from '../virtual';
@@ -175,7 +176,7 @@ function useFlows(sw: Switch, filter: Filter) {
         const { first, last } = sight.current;
         if (!document.hidden) void read({ offset: first, limit: Math.max(1, last - first) });
       };
-      timer = window.setTimeout(again, Math.max(EVERY, took * 100));
+      timer = window.setTimeout(again, pace.pause(EVERY, took));
     }
     function see(first: number, last: number): void {
       sight.current = { first, last };

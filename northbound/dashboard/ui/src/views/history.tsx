@@ -49,10 +49,10 @@ export function Entry({ entry, open: opened = false }: { entry: HistoryEntry; op
         <span class="rev">{entry.rev}</span>
         <span class="what">{entry.changes.slice(0, 3).map((c) => <span key={c.object}><Pill tone={OPS[c.op]}>{c.op}</Pill> {c.object.split('/')[0]} <b>{c.name || c.object.split('/')[1]?.slice(0, 8)}</b></span>)}{entry.changes.length > 3 && <span class="dim">and {entry.changes.length - 3} more</span>}</span>
         <span class="dim">{followed.length > 0 ? `${plural(followed.length, 'pass', 'passes')} on ${plural(hosts.size, 'host')}` : 'no switch was concerned'}</span>
-        <span class="dim">{entry.user} · <Ago time={entry.time} /></span>
+        <span class="dim">{entry.user || 'seen on a host'} · <Ago time={entry.time} /></span>
       </button>
       {open && <div class="detail">
-        <p class="dim">{entry.request && <>Request <RequestLink request={entry.request} /> </>}by {entry.user || 'Heddle itself'} at {entry.time}</p>
+        <p class="dim">{entry.request && <>Request <RequestLink request={entry.request} /> </>}{entry.user ? `by ${entry.user}` : 'seen on a host'} at {entry.time}</p>
         {entry.changes.map((c) => <Fields key={c.object} change={c} />)}
         {followed.length > 0 && <>
           <h3>What followed</h3>
@@ -70,7 +70,7 @@ function Fields({ change }: { change: Change }) {
       <p><Pill tone={OPS[change.op]}>{change.op}</Pill> {shown(change.object) ? <ObjectLink object={apiName(change.object)} name={change.name} /> : change.object}</p>
       {change.fields && change.fields.length > 0 && <table>
         <thead><tr><th>Field</th><th>Before</th><th>After</th></tr></thead>
-        <tbody>{change.fields.map((f) => <tr key={f.field}><th scope="row">{f.field}</th><td>{change.op === 'create' ? '' : <del>{value(f.before)}</del>}</td><td>{change.op === 'delete' ? '' : <ins>{value(f.after)}</ins>}</td></tr>)}</tbody>
+        <tbody>{change.fields.map((f) => <tr key={f.field}><th scope="row">{f.field}</th><td>{change.op === 'create' || f.before === undefined ? '' : <del>{value(f.before)}</del>}</td><td>{change.op === 'delete' || f.after === undefined ? '' : <ins>{value(f.after)}</ins>}</td></tr>)}</tbody>
       </table>}
     </div>
   );

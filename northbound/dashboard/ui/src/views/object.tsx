@@ -54,21 +54,32 @@ function FactsCard({ of: d }: { of: ObjectDetail }) {
 
 /** The chain of conditions: the first that does not hold is what all after it wait for. */
 function Chain({ of: o }: { of: ObjectDetail }) {
-  const broken = o.conditions.filter((c) => !c.ok);
+  const broken = o.conditions.filter((c) => stateOf(c) === 'bad');
+  const unknown = o.conditions.filter((c) => stateOf(c) === 'quiet');
   return (
     <section class="card">
-      <h2>{broken.length === 0 ? 'All conditions hold' : `${broken[0].type} does not hold`}</h2>
+      <h2>{broken.length > 0 ? `${broken[0].type} does not hold` : unknown.length > 0 ? `${unknown[0].type} is not known` : 'All conditions hold'}</h2>
       {o.conditions.length === 0
         ? <Empty title="It has no conditions">Nothing on any host depends on it by itself.</Empty>
-        : <ol class="chain">{o.conditions.map((c, i) => <Link key={i} c={c} first={c === broken[0]} />)}</ol>}
+        : <ol class="chain">{o.conditions.map((c, i) => <Link key={i} c={c} later={broken.indexOf(c) > 0} />)}</ol>}
     </section>
   );
 }
 
-function Link({ c, first }: { c: Condition; first: boolean }) {
+type LinkState = 'good' | 'bad' | 'info' | 'quiet';
+
+function stateOf(c: Condition): LinkState {
+  return c.ok ? 'good' : c.info ? 'info' : c.unknown ? 'quiet' : 'bad';
+}
+
+const MARKS: Record<LinkState, [mark: string, meaning: string]> = { good: ['✓', 'holds'], bad: ['✕', 'does not hold'], info: ['i', 'to know'], quiet: ['?', 'not known'] };
+
+function Link({ c, later }: { c: Condition; later: boolean }) {
+  const state = stateOf(c);
+  const [mark, meaning] = MARKS[state];
   return (
-    <li class={c.ok ? 'good' : first ? 'bad' : 'bad later'}>
-      <span class="mark" aria-label={c.ok ? 'holds' : 'does not hold'} role="img">{c.ok ? '✓' : '✕'}</span>
+    <li class={later ? `${state} later` : state}>
+      <span class="mark" aria-label={meaning} role="img">{mark}</span>
       <span class="type">{c.type}</span>
       {c.host && <span class="dim">{c.host}</span>}
       {c.since && <span class="dim">since <Ago time={c.since} /></span>}

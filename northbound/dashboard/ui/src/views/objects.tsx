@@ -1,6 +1,6 @@
 // All objects of a kind, those that are not well first if one wants.
 import { me, url } from '../api';
-import { plural, title } from '../format';
+import { plural, short, title } from '../format';
 import { useDocument } from '../live';
 import { Ago, Empty, Head, HostLink, Loaded, Search, Select, StatePill, Table, type Column, Pill } from '../parts';
 import { go, route, setQuery, to } from '../router';
@@ -30,8 +30,8 @@ export function Objects({ kind }: { kind: string }) {
     { name: 'Condition', class: 'wide', cell: (o) => (o.ok ? <span class="dim">all conditions hold</span> : <><Pill tone="bad">{o.reason ?? 'not ok'}</Pill> {o.message}</>), order: (o) => `${Number(o.ok)}${o.reason}` },
     { name: 'Host', cell: (o) => o.host && kind !== 'host' && <HostLink host={o.host} />, order: (o) => o.host ?? '' },
     { name: 'Project', cell: (o) => o.project_id, order: (o) => o.project_id ?? '' },
-    { name: 'Changed', cell: (o) => o.changed && <><Ago time={o.changed.at} /> <span class="dim">by {o.changed.user}</span></>, order: (o) => o.changed?.at ?? '' },
-    { name: 'ID', class: 'mono', cell: (o) => o.id, order: (o) => o.id },
+    { name: 'Changed', cell: (o) => o.changed && <><Ago time={o.changed.at} /> {o.changed.user && <span class="dim">by {o.changed.user}</span>}</>, order: (o) => o.changed?.at ?? '' },
+    { name: 'ID', cell: (o) => <span class="mono dim" title={o.id}>{short(o.id)}</span>, order: (o) => o.id },
   ];
   return (
     <>

@@ -1,5 +1,5 @@
 // The two pictures of the topology.
-import { bits, matches, title } from '../format';
+import { bits, matches, plural, title } from '../format';
 import { layoutHosts, layoutNetworks, links, wire, type HostBox, type NetworkBox, type RouterBox } from '../layout';
 import { setQuery, to } from '../router';
 import type { TopoPort, Topology } from '../types';
@@ -25,8 +25,8 @@ export function HostsPicture({ t, q, lit, rates, chosen }: Props & { rates: Rate
   const drawn = crowd ? all.filter((l) => l.state === 'down' || l.a === chosen || l.b === chosen || lit?.pairs.has(`${l.a} ${l.b}`)) : all;
   const labelled = drawn.length <= 12;
   const faded = (b: HostBox): boolean => (!!q && !hostMatches(b, t, q)) || (!!lit && !lit.hosts.has(b.host.name));
-  return <>
-    {drawn.map((l) => {
+  const wires = (
+    drawn.map((l) => {
       const [a, b] = [at.get(l.a), at.get(l.b)];
       if (!a || !b) return null;
       const w = wire(a, b);
@@ -36,15 +36,19 @@ export function HostsPicture({ t, q, lit, rates, chosen }: Props & { rates: Rate
       const open = (): void => setQuery({ tunnel: `${l.a}~${l.b}`, host: '' });
       const text = `${GLYPH[l.state]} ${l.state === 'up' && r !== undefined ? bits(r) : l.state}`;
       return (
-        <g key={`${l.a} ${l.b}`} class={`wire ${l.state}${on ? ' lit' : lit ? ' faded' : ''}`} role="button" tabIndex={0} aria-label={`tunnels between ${l.a} and ${l.b}: ${l.state}`}
+        <g key={`${l.a} ${l.b}`} class={`wire ${l.state}${on ? ' lit' : lit ? ' faded' : ''}`} role="button" tabindex={0} aria-label={`tunnels between ${l.a} and ${l.b}: ${l.state}`}
           onClick={open} onKeyDown={(e) => { if (e.key === 'Enter') open(); }}>
           <path class="hit" d={w.d} /><path d={w.d} />
           {show && <g transform={`translate(${w.x} ${w.y})`}><rect x={-text.length * 3.3 - 8} y={-10} width={text.length * 6.6 + 16} height={20} rx={10} /><text text-anchor="middle" y={4}>{text}</text></g>}
         </g>
       );
-    })}
+    })
+  );
+  return <>
+    {!crowd && wires}
     {labels.map((l) => <text key={l.text} class="group" x={l.x} y={l.y}>{l.text}</text>)}
     {boxes.map((b) => (b.compact ? <Tile key={b.host.name} b={b} faded={faded(b)} chosen={chosen === b.host.name} /> : <Card key={b.host.name} b={b} q={q} lit={lit} faded={faded(b)} chosen={chosen === b.host.name} />))}
+    {crowd && wires}
   </>;
 }
 
@@ -64,13 +68,13 @@ const SIGN = { good: '●', warn: '◆', bad: '▲' };
 function Tile({ b, faded, chosen }: { b: HostBox; faded: boolean; chosen: boolean }) {
   const s = state(b);
   return (
-    <g class={`node host ${s}${faded ? ' faded' : ''}${chosen ? ' chosen' : ''}`} transform={`translate(${b.x} ${b.y})`} role="button" tabIndex={0} aria-label={`host ${b.host.name}`}
+    <g class={`node host ${s}${faded ? ' faded' : ''}${chosen ? ' chosen' : ''}`} transform={`translate(${b.x} ${b.y})`} role="button" tabindex={0} aria-label={`host ${b.host.name}`}
       onClick={() => openHost(b.host.name)} onKeyDown={(e) => { if (e.key === 'Enter') openHost(b.host.name); }}>
-      <title>{b.host.problems.map((p) => p.message).join('\n') || b.host.name}</title>
+      <title>{[`${b.host.name}: ${b.host.ports} ports, ${b.host.networks} networks`, ...b.host.problems.map((p) => p.message)].join('\n')}</title>
       <rect class="body" width={b.w} height={b.h} rx={7} />
-      <text class="sign" x={12} y={20}>{SIGN[s]}</text>
-      <text class="name" x={28} y={20}>{cut(b.host.name, 16)}</text>
-      <text class="sub" x={28} y={37}>{b.host.ports} ports · {b.host.networks} nets</text>
+      <text class="sign" x={9} y={21}>{SIGN[s]}</text>
+      <text class="name" x={24} y={21}>{cut(b.host.name, 10)}</text>
+      <text class="sub" x={b.w - 9} y={21} text-anchor="end">{b.host.ports}</text>
     </g>
   );
 }
@@ -90,7 +94,7 @@ function Card({ b, q, lit, faded, chosen }: { b: HostBox; q: string; lit: Highli
   }
   return (
     <g class={`node host ${s}${faded ? ' faded' : ''}${chosen ? ' chosen' : ''}`} transform={`translate(${b.x} ${b.y})`}>
-      <g role="button" tabIndex={0} aria-label={`host ${b.host.name}, ${b.host.connected ? 'connected' : 'not connected'}`} onClick={() => openHost(b.host.name)} onKeyDown={(e) => { if (e.key === 'Enter') openHost(b.host.name); }}>
+      <g role="button" tabindex={0} aria-label={`host ${b.host.name}, ${b.host.connected ? 'connected' : 'not connected'}`} onClick={() => openHost(b.host.name)} onKeyDown={(e) => { if (e.key === 'Enter') openHost(b.host.name); }}>
         <title>{b.host.problems.map((p) => p.message).join('\n') || b.host.name}</title>
         <rect class="body" width={b.w} height={b.h} rx={9} />
         <text class="sign" x={14} y={23}>{SIGN[s]}</text>
@@ -142,7 +146,7 @@ function Net({ n, q, lit }: { n: NetworkBox; q: string; lit: Highlight | null })
         <text class="sub" x={n.w - 14} y={23} text-anchor="end">{net.external ? 'external' : cut(net.project_id, 12)}</text>
       </a>
       {n.ports.map((p, i) => <PortLine key={p.id} p={p} x={8} y={56 + i * 20} w={n.w - 16} on={lit?.ids.has(p.id) || (!!q && matches(q, p.name, p.ips.join(' '), p.mac, p.id))} />)}
-      {n.more > 0 && <a href={to('objects', 'network', net.id)} class="item"><rect x={8} y={56 + n.ports.length * 20} width={n.w - 16} height={19} rx={4} /><text class="sub" x={16} y={70 + n.ports.length * 20}>and {n.more} more</text></a>}
+      {n.more > 0 && <a href={to('objects', 'network', net.id)} class="item"><rect x={8} y={56 + n.ports.length * 20} width={n.w - 16} height={19} rx={4} /><text class="sub" x={16} y={70 + n.ports.length * 20}>{n.ports.length ? `and ${n.more} more` : plural(n.more, 'port')}</text></a>}
     </g>
   );
 }

@@ -1,6 +1,6 @@
 // Everything and how it hangs together: hosts and their tunnels, or networks and their routers.
 import { me, url } from '../api';
-import { bits, count, plural, rate, title } from '../format';
+import { bits, count, plural, portTitle, rate, title } from '../format';
 import { filterTopology, links, type Link } from '../layout';
 import { useDocument, type Document } from '../live';
 import { Drawer, Empty, Facts, FailureBox, Head, HostLink, Pill, Search, Select, Skeleton, StatePill } from '../parts';
@@ -35,7 +35,7 @@ export function TopologyView() {
   return (
     <div class="topology">
       <Head title="Topology" sub={<>
-        {admin && <>{plural(whole.hosts.length, 'host')}{sick.length > 0 && <>, <b class="bad">{sick.length} not well</b></>} · {plural(whole.tunnels.length, 'tunnel')}{down > 0 && <>, <b class="bad">{down} down</b></>} · </>}
+        {admin && <>{plural(whole.hosts.length, 'host')}{sick.length > 0 && <>, <b class="bad">{sick.length} not well</b></>} · {plural(whole.tunnels_total ?? whole.tunnels.length, 'tunnel')}{down > 0 && <>, <b class="bad">{down} down</b></>} · </>}
         {plural(whole.networks.length, 'network')} · {plural(whole.routers.length, 'router')} · {plural(whole.ports_total, 'port')}
       </>}>
         {admin && <div class="segmented" role="group" aria-label="Picture">
@@ -108,7 +108,7 @@ function HostDrawer({ t, name, rates }: { t: Topology; name: string; rates: Rate
         const r = rates(l);
         return <li key={other} class="row"><StatePill state={l.state} /><HostLink host={other} /><span class="dim">{[...new Set(l.tunnels.map((x) => x.type))].join(' ')}</span><span class="number">{r !== undefined ? bits(r) : ''}</span></li>;
       })}</ul></>}
-      {ports.length > 0 && <><h3>Ports</h3><ul class="plain">{ports.slice(0, 100).map((p) => <li key={p.id} class="row"><StatePill state={p.status} title={p.reason} /><a href={to('objects', 'port', p.id)}>{title(p)}</a><span class="dim mono">{p.ips[0]}</span></li>)}</ul></>}
+      {ports.length > 0 && <><h3>Ports</h3><ul class="plain">{ports.slice(0, 100).map((p) => <li key={p.id} class="row"><StatePill state={p.status} title={p.reason} /><a href={to('objects', 'port', p.id)}>{portTitle(p)}</a>{p.name && <span class="dim mono">{p.ips[0]}</span>}</li>)}</ul></>}
     </Drawer>
   );
 }
