@@ -45,7 +45,9 @@ $(MODULES): $(UI)/package-lock.json
 
 test: check ui-check
 	@scripts/install-packages $(TEST_PACKAGES)
-	$(GO) test -race -timeout 20m $$($(GO) list $(PKGS) | grep -v /test/e2e)
+	@command -v chromium >/dev/null || scripts/install-packages chromium
+	$(GO) test -race -timeout 20m $$($(GO) list $(PKGS) | grep -v -e /test/e2e -e /test/ui)
+	$(GO) test -count=1 -timeout 10m ./test/ui
 	$(GO) test -count=1 -timeout 30m ./test/e2e/...
 
 bench:
