@@ -10,7 +10,7 @@ import (
 // Lines tells of a network's DHCP service, placed on a host, what each line that dnsmasq reads is there
 // for. A line that the model does not explain, since it has moved on, comes from the network.
 func Lines(m *model.Model, n *model.Network, host string, service *spec.DHCP) []spec.Line {
-	v := Planner{}.view(m, n, host)
+	v := plannerOf(service).view(m, n, host)
 	causes := v.lines()
 	var out []spec.Line
 	for _, file := range []string{fileHost, fileOpts, fileNames} {
@@ -27,6 +27,17 @@ func Lines(m *model.Model, n *model.Network, host string, service *spec.DHCP) []
 		out = append(out, v.argument(arg))
 	}
 	return out
+}
+
+// plannerOf is the planner that a service was planned with, as far as its command line tells.
+func plannerOf(service *spec.DHCP) Planner {
+	var p Planner
+	for _, arg := range service.Args {
+		if domain, is := strings.CutPrefix(arg, "--domain="); is {
+			p.Domain = domain
+		}
+	}
+	return p
 }
 
 // line tells of a line of a file; known is what the model says of it, zero if it says nothing.

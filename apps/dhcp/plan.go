@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/heddle-sdn/heddle/apps/metadata"
@@ -21,9 +20,12 @@ var (
 	metadata6 = netip.MustParseAddr("fe80::a9fe:a9fe")
 )
 
+// DefaultDomain is the domain of hosts if neither their network nor the installation has one.
+const DefaultDomain = "openstacklocal"
+
 // Planner plans the DHCP services of a host. Its zero value is ready to use.
 type Planner struct {
-	Domain string        // of hosts on networks without one; default "openstacklocal"
+	Domain string        // of hosts on networks without one; default DefaultDomain
 	Lease  time.Duration // how long a host keeps its address without asking again; default one day
 }
 
@@ -94,12 +96,9 @@ type view struct {
 }
 
 func (p Planner) view(m *model.Model, n *model.Network, host string) *view {
-	v := &view{network: n, domain: strings.TrimSuffix(n.DNSDomain, "."), lease: p.Lease, all: m.SubnetsOf(n.ID)}
+	v := &view{network: n, domain: n.Domain(p.Domain), lease: p.Lease, all: m.SubnetsOf(n.ID)}
 	if v.domain == "" {
-		v.domain = strings.TrimSuffix(p.Domain, ".")
-	}
-	if v.domain == "" {
-		v.domain = "openstacklocal"
+		v.domain = DefaultDomain
 	}
 	if v.lease == 0 {
 		v.lease = 24 * time.Hour

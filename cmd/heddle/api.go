@@ -29,7 +29,7 @@ func (s *server) api() (http.Handler, error) {
 	plans := plan.New(plan.Config{Store: s.store, Fabric: s.control})
 	drafts := plan.Drafts{Store: s.store}
 	networking := neutron.New(neutron.Config{Store: drafts, L2: s.ops, Routers: s.routers, NAT: s.nat, Auth: auth, Status: portStatus{s},
-		Log: log, Observe: s.metrics.Request, Around: plans.Around(neutron.Refuse)})
+		DNSDomain: s.config.DNSDomain, Log: log, Observe: s.metrics.Request, Around: plans.Around(neutron.Refuse)})
 	plans.Show(networking.Attributes, native.HostAttributes)
 	return httpd.Mounts{
 		"/":   dashboard.Front(networking),

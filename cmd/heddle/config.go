@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
 
+	"github.com/heddle-sdn/heddle/apps/dhcp"
 	"github.com/heddle-sdn/heddle/apps/l2"
 	"github.com/heddle-sdn/heddle/internal/cli"
 	"github.com/heddle-sdn/heddle/store/model"
@@ -48,6 +50,7 @@ type serverConfig struct {
 	UnderlayMTU    int           `koanf:"underlay-mtu" yaml:"underlay-mtu"`
 	UnderlayIPv6   bool          `koanf:"underlay-ipv6" yaml:"underlay-ipv6"`
 	TunnelProbe    time.Duration `koanf:"tunnel-probe" yaml:"tunnel-probe"`
+	DNSDomain      string        `koanf:"dns-domain" yaml:"dns-domain"`
 	Resync         time.Duration `koanf:"resync" yaml:"resync"`
 	Snapshots      int           `koanf:"snapshots" yaml:"snapshots"`
 	SnapshotEvery  time.Duration `koanf:"snapshot-every" yaml:"snapshot-every"`
@@ -66,6 +69,9 @@ type serverConfig struct {
 // leastProbe is the shortest interval of --tunnel-probe: what is sent more often costs hosts more than it
 // tells.
 const leastProbe = 100 * time.Millisecond
+
+// domainName is a DNS domain (RFC 1123 §2.1), with or without the final dot.
+var domainName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.?$`)
 
 // tlsListeners are what --tls-on and --client-ca-on can name.
 var tlsListeners = []string{"api", "openflow", "ovsdb"}
@@ -90,6 +96,7 @@ func serverFlags(f *pflag.FlagSet) {
 	f.Int("underlay-mtu", 1500, "MTU in bytes of the network between hosts")
 	f.Bool("underlay-ipv6", false, "tunnels run over IPv6")
 	f.Duration("tunnel-probe", time.Second, "how often the ends of a tunnel tell each other that they are there (BFD); 0 does not watch tunnels")
+	f.String("dns-domain", dhcp.DefaultDomain, "DNS `domain` of hosts on networks that have none (dns_domain)")
 	f.Duration("resync", 30*time.Second, "how often a host is read though nothing happened")
 	f.Int("snapshots", 24, "snapshots of the store to keep")
 	f.Duration("snapshot-every", time.Hour, "how often the store is snapshotted, if it changed")
@@ -244,6 +251,9 @@ func (c serverConfig) check() error {
 	}
 	if c.TunnelProbe != 0 && (c.TunnelProbe < leastProbe || c.TunnelProbe%time.Millisecond != 0) {
 		return fmt.Errorf("--tunnel-probe %s is neither 0 nor a whole number of milliseconds, %s or more", c.TunnelProbe, leastProbe)
+	}
+	if !domainName.MatchString(c.DNSDomain) {
+		return fmt.Errorf("--dns-domain %q is no domain: want labels of letters, digits and inner hyphens, with dots between", c.DNSDomain)
 	}
 	if c.Resync <= 0 || c.SnapshotEvery <= 0 {
 		return errors.New("--resync and --snapshot-every are longer than 0")

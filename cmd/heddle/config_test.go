@@ -56,6 +56,7 @@ func TestWrongSettingsSayWhatAndWhere(t *testing.T) {
 		"client_ca_without_certificate": {args: []string{"--client-ca", "x"}, want: []string{"--tls-cert"}},
 		"unknown_listener_of_client_ca": {args: []string{"--client-ca-on", "api,web"}, want: []string{"--client-ca-on", `"web"`}},
 		"resync_never":                  {args: []string{"--resync", "0"}, want: []string{"--resync"}},
+		"domain_with_an_underscore":     {args: []string{"--dns-domain", "my_cloud.test"}, want: []string{"--dns-domain", "my_cloud.test"}},
 		"tunnels_probed_too_often":      {args: []string{"--tunnel-probe", "10ms"}, want: []string{"--tunnel-probe", "10ms", "100ms"}},
 		"no_snapshots":                  {environ: []string{"HEDDLE_SNAPSHOTS=0"}, want: []string{"--snapshots"}},
 		"unknown_variable":              {environ: []string{"HEDDLE_DATADIR=/x"}, want: []string{"HEDDLE_DATADIR"}},

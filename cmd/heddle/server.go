@@ -124,11 +124,11 @@ func newServer(ctx context.Context, c serverConfig, log *logrus.Entry, openFlowP
 	if err != nil {
 		return nil, errors.Join(err, s.store.Close())
 	}
-	switching := l2.Planner{Probe: c.TunnelProbe}
+	switching, serving := l2.Planner{Probe: c.TunnelProbe}, dhcp.Planner{Domain: c.DNSDomain}
 	s.control = controller.New(controller.Config{
 		Store: s.store, Facts: l2.Facts{Ops: s.ops, Store: s.store}, Plug: s.ops.Plug,
-		Planners: []spec.Planner{switching.Remembering(), dhcp.NewPlanner(dhcp.Planner{}), router.NewPlanner(nat.Rules)},
-		Trial:    []spec.Planner{switching.Plan, dhcp.Plan, router.Plan(nat.Rules)},
+		Planners: []spec.Planner{switching.Remembering(), dhcp.NewPlanner(serving), router.NewPlanner(nat.Rules)},
+		Trial:    []spec.Planner{switching.Plan, serving.Plan, router.Plan(nat.Rules)},
 		Events:   s.events, MACs: s.macs, Metrics: s.metrics, Log: log.WithField("component", "controller"), Generation: generation,
 		OpenFlowPort: openFlowPort, OpenFlowTLS: c.tls("openflow"), Resync: c.Resync,
 	})

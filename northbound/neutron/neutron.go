@@ -82,7 +82,8 @@ type Config struct {
 	// PublicURL replaces scheme and host of the links in answers, for a server behind a proxy:
 	// "https://net.example.org/network". Empty: what the request says.
 	PublicURL string
-	// DNSDomain is the domain of ports' names in dns_assignment; default "openstacklocal".
+	// DNSDomain is the domain of ports' names in dns_assignment, on networks that have none themselves;
+	// default "openstacklocal".
 	DNSDomain string
 	// MaxBody is the longest request body in bytes; default 4 MiB.
 	MaxBody int64

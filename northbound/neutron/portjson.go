@@ -40,10 +40,14 @@ func jsonDHCPOptions(dst []byte, _ *view, p *model.Port) []byte {
 }
 
 // jsonDNSAssignment renders the names that a port's addresses have: the port's name, or one made of
-// the address, below the domain.
+// the address, below the domain of the network, or else the one given. DHCP gives hosts the same names.
 func jsonDNSAssignment(domain string) func([]byte, *view, *model.Port) []byte {
-	suffix := appendString(nil, "."+strings.TrimSuffix(domain, ".")+".")[1:] // its quote opens before the host
-	return func(dst []byte, _ *view, p *model.Port) []byte {
+	return func(dst []byte, v *view, p *model.Port) []byte {
+		below := strings.TrimSuffix(domain, ".")
+		if n, ok := v.model.Networks.Get(p.Network); ok {
+			below = n.Domain(domain)
+		}
+		suffix := appendString(nil, "."+below+".")[1:] // its quote opens before the host
 		return appendList(dst, p.FixedIPs, func(dst []byte, f model.FixedIP) []byte {
 			dst = append(dst, `{"ip_address":"`...)
 			dst = f.IP.AppendTo(dst)

@@ -51,7 +51,8 @@ func portTable(ops *l2.Ops, domain string) *resource[*model.Port, l2.PortCreate,
 var vnicTypes = []string{"normal", "direct", "macvtap", "baremetal", "direct-physical", "virtio-forwarder",
 	"smart-nic", "vdpa", "accelerator-direct", "accelerator-direct-physical", "remote-managed"}
 
-// portAttrs is the table of ports; domain is what dns_assignment puts behind a port's name.
+// portAttrs is the table of ports; domain is what dns_assignment puts behind a port's name on a network
+// without a domain of its own.
 func portAttrs(domain string) []attr[*model.Port, l2.PortCreate, l2.PortUpdate] {
 	type (
 		port   = *model.Port

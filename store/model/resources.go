@@ -2,6 +2,7 @@ package model
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/heddle-sdn/heddle/controller/of"
@@ -76,6 +77,15 @@ type Network struct {
 	DNSDomain    string      `json:"dns_domain,omitempty"`
 	AZHints      []string    `json:"az_hints,omitempty"`
 	Tag          uint32      `json:"tag"` // number in the cookies of flows it causes; unique among networks and ports, never reused
+}
+
+// Domain is the DNS domain of the names of hosts on the network, without a dot at its end: the network's, or
+// else the installation's, which is given.
+func (n *Network) Domain(installation string) string {
+	if n.DNSDomain != "" {
+		installation = n.DNSDomain
+	}
+	return strings.TrimSuffix(installation, ".")
 }
 
 // Range is an inclusive range of addresses.

@@ -32,7 +32,7 @@ type agent struct {
 // No agent runs yet.
 func newGatewayFabric(t testing.TB, hosts []lab.HostConfig) *fabric {
 	t.Helper()
-	f := newFabric(t, lab.Config{Hosts: hosts, External: true}, "--physnets", "physnet1:100:200", "--allow-remote-noauth")
+	f := newFabric(t, lab.Config{Hosts: hosts, External: true}, "--physnets", "physnet1:100:200", "--allow-remote-noauth", "--dns-domain", "cloud.test")
 	f.server.kill()
 	f.server.api = net.JoinHostPort(f.server.addr.String(), freePort(t, f.server.addr.String()))
 	f.api = newClient(f.server.api)

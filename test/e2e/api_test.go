@@ -110,6 +110,9 @@ type port struct {
 	Fixed   []struct {
 		IP netip.Addr `json:"ip_address"`
 	} `json:"fixed_ips"`
+	Names []struct {
+		FQDN string `json:"fqdn"`
+	} `json:"dns_assignment"`
 }
 
 // IP is the first address of a port.

@@ -46,6 +46,7 @@ func newCloud(t testing.TB) *cloud {
 			"dns_nameservers": []string{"2001:db8::53"}})["id"])
 	}
 	c.green = f.served("green", "tenant-b", c.red.Prefix.String())
+	ok(t, f.api.put("/v2.0/networks/"+c.green.ID, object{"network": object{"dns_domain": "green.test."}}, nil))
 	c.z = f.client("z", "cmp1", c.gray, object{"extra_dhcp_opts": []object{{"opt_name": "dns-server", "opt_value": "2001:db8::54", "ip_version": 6}}})
 	c.v = f.client("v", "cmp1", c.green, fixed(c.green, c.x.IP().String()), object{"dns_name": "vee"})
 	c.w = f.client("w", "net2", c.green)
@@ -130,8 +131,12 @@ func (c *cloud) leases() {
 	t := c.t
 	t.Helper()
 	c.testLease()
-	c.leased(c.v, c.w)
-	got, err := c.lease(c.x, 10)
+	c.leased(c.w)
+	got, err := c.lease(c.v, 10)
+	ok(t, err)
+	wantOptions(t, "v", got, map[string]string{"ip": c.v.IP().String(), "hostname": "vee", "domain": "green.test"})
+	ok(t, wantEqual("v's name in the API", c.v.port.Names[0].FQDN, "vee.green.test."))
+	got, err = c.lease(c.x, 10)
 	ok(t, err)
 	wantOptions(t, "x", got, map[string]string{"bootfile": "pxelinux.0", "ntpsrv": "192.0.2.123", "msstaticroutes": got["staticroutes"]})
 	got, err = c.lease(c.z, 10)

@@ -102,11 +102,12 @@ func (g *gateway) testLease() {
 	got, err := g.lease(g.x, 10)
 	ok(t, err)
 	for option, want := range map[string]string{"ip": g.x.IP().String(), "subnet": "255.255.255.0", "router": "10.0.31.1", "dns": "192.0.2.53",
-		"domain": "openstacklocal", "mtu": "1450", "hostname": "host-" + strings.ReplaceAll(g.x.IP().String(), ".", "-")} {
+		"domain": "cloud.test", "mtu": "1450", "hostname": "host-" + strings.ReplaceAll(g.x.IP().String(), ".", "-")} {
 		if got[option] != want {
 			t.Errorf("option %s is %q, want %q", option, got[option], want)
 		}
 	}
+	ok(t, wantEqual("name in the API", g.x.port.Names[0].FQDN, got["hostname"]+"."+got["domain"]+"."))
 	for _, route := range []string{"192.0.2.128/25 10.0.31.9", "0.0.0.0/0 10.0.31.1", "169.254.169.254/32 "} {
 		if !strings.Contains(got["staticroutes"], route) {
 			t.Errorf("routes are %q, want %q among them", got["staticroutes"], route)
