@@ -74,8 +74,9 @@ type Config struct {
 
 // Controller runs hosts. Its methods may be called from any goroutine.
 type Controller struct {
-	cfg   Config
-	board *board
+	cfg    Config
+	board  *board
+	leases leases
 
 	mu      sync.Mutex
 	hosts   map[string]*host
@@ -88,7 +89,7 @@ type Controller struct {
 
 // New returns a controller; Run starts it.
 func New(cfg Config) *Controller {
-	return &Controller{cfg: cfg, board: newBoard(cfg.Store, cfg.Metrics), hosts: map[string]*host{},
+	return &Controller{cfg: cfg, board: newBoard(cfg.Store, cfg.Metrics), leases: leases{of: map[string][]spec.Lease{}}, hosts: map[string]*host{},
 		unknown: map[of.DPID]*stranger{}, names: map[string]*ovsdb.Session{}, changed: make(chan struct{})}
 }
 
@@ -117,6 +118,7 @@ func (c *Controller) follow(m *model.Model) {
 		gone.stop()
 		gone.disconnect()
 		c.board.remove(gone.name)
+		c.leases.forget(gone.name)
 	}
 }
 

@@ -395,7 +395,11 @@ func TestHTTPSource(t *testing.T) {
 	if err := h.Report(t.Context(), spec.NodeStatus{Rev: 5}); err != nil || !strings.Contains(body, `"rev":5`) {
 		t.Errorf("%v, sent %s", err, body)
 	}
-	if got[0] != "GET /node/v1/gw%201/spec 3 secret" || got[len(got)-1] != "PUT /node/v1/gw%201/status  secret" {
+	lease := spec.Lease{Namespace: "qdhcp-n", IP: netip.MustParseAddr("10.0.0.5")}
+	if err := h.ReportLeases(t.Context(), []spec.Lease{lease}); err != nil || !strings.Contains(body, `{"leases":[{"namespace":"qdhcp-n","ip":"10.0.0.5"`) {
+		t.Errorf("%v, sent %s", err, body)
+	}
+	if got[0] != "GET /node/v1/gw%201/spec 3 secret" || got[len(got)-2] != "PUT /node/v1/gw%201/status  secret" || got[len(got)-1] != "PUT /node/v1/gw%201/leases  secret" {
 		t.Errorf("requests: %q", got)
 	}
 	for _, bad := range []string{"", "gw1:9696", "ftp://x", "http://"} {

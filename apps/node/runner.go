@@ -41,6 +41,7 @@ type Config struct {
 	Kernel *netns.Host
 	Parts  []Part
 	Rules  string // name of the part that has to be in place before a namespace's ports are plugged in; empty: none
+	Leases Leases // nil: none are told
 	Log    *logrus.Entry
 
 	Resync    time.Duration // how often everything is read though nothing happened; default 8 s
@@ -92,6 +93,9 @@ func (r *Runner) Run(ctx context.Context) error {
 	r.mu.Unlock()
 	g.Go(func() error { return r.poll(ctx, r.begin(ctx)) })
 	g.Go(func() error { return r.reports(ctx) })
+	if sink, takes := r.cfg.Source.(LeaseSink); takes && r.cfg.Leases != nil {
+		g.Go(func() error { return r.leases(ctx, sink) })
+	}
 	g.Go(func() error { return r.scan(ctx) })
 	g.Go(func() error { return r.watch(ctx, "namespaces", r.cfg.Kernel.Watch, r.verify) })
 	g.Go(func() error { return r.watch(ctx, "names of namespaces", r.cfg.Kernel.WatchNames, r.verify) })

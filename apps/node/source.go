@@ -84,15 +84,22 @@ func (h *HTTP) Spec(ctx context.Context, after uint64) (spec.Node, error) {
 }
 
 // Report sends the host's status.
-func (h *HTTP) Report(ctx context.Context, s spec.NodeStatus) error {
+func (h *HTTP) Report(ctx context.Context, s spec.NodeStatus) error { return h.put(ctx, "status", s) }
+
+// ReportLeases sends the leases of the host's DHCP servers.
+func (h *HTTP) ReportLeases(ctx context.Context, leases []spec.Lease) error {
+	return h.put(ctx, "leases", map[string][]spec.Lease{"leases": leases})
+}
+
+func (h *HTTP) put(ctx context.Context, what string, v any) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	body, err := json.Marshal(s)
+	body, err := json.Marshal(v)
 	if err == nil {
-		_, err = h.do(ctx, http.MethodPut, "/status", body, nil)
+		_, err = h.do(ctx, http.MethodPut, "/"+what, body, nil)
 	}
 	if err != nil {
-		return fmt.Errorf("report status of %s: %w", h.host, err)
+		return fmt.Errorf("report %s of %s: %w", what, h.host, err)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
+	"github.com/heddle-sdn/heddle/apps/dhcp"
 	"github.com/heddle-sdn/heddle/apps/netns"
 	"github.com/heddle-sdn/heddle/apps/node"
 	"github.com/heddle-sdn/heddle/internal/tlsfiles"
@@ -133,7 +134,8 @@ func runAgent(ctx context.Context, c agentConfig, source node.Source, log *logru
 	if err != nil {
 		return err
 	}
-	runner := node.New(node.Config{Host: c.Host, State: state, Source: source, Kernel: kernel, Parts: all, Rules: partNFT, Log: log})
+	runner := node.New(node.Config{Host: c.Host, State: state, Source: source, Kernel: kernel, Parts: all, Rules: partNFT,
+		Leases: dhcp.NewGiven(state.Path(partDHCP)), Log: log})
 	parts.repair = runner.Repair
 	log.WithFields(logrus.Fields{"server": c.Server, "state": c.StateDir}).Info("heddle agent works")
 	err = errors.Join(runner.Run(ctx), parts.close())

@@ -51,6 +51,8 @@ func (d *desk) Spec(host string) (spec.Node, <-chan struct{}, error) {
 	return d.node, d.changed, nil
 }
 
+func (d *desk) Leases(string, []spec.Lease) error { return nil }
+
 func (d *desk) Report(_ string, s spec.NodeStatus) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -88,6 +88,11 @@ func (n nodes) Report(host string, s spec.NodeStatus) error {
 	return unknownHost(n.Controller.Report(host, s))
 }
 
+// Leases takes the leases of a host's DHCP servers.
+func (n nodes) Leases(host string, leases []spec.Lease) error {
+	return unknownHost(n.TakeLeases(host, leases))
+}
+
 func unknownHost(err error) error {
 	if errors.Is(err, controller.ErrUnknownHost) {
 		return fmt.Errorf("%w: %w", nodeapi.ErrUnknownHost, err)

@@ -1,6 +1,11 @@
 package spec
 
-import "time"
+import (
+	"net/netip"
+	"time"
+
+	"github.com/heddle-sdn/heddle/controller/of"
+)
 
 // Node is what the agent of a gateway host gets: the part of the host's Spec that the agent makes.
 type Node struct {
@@ -31,4 +36,13 @@ type Repair struct {
 	At        time.Time `json:"at"`
 	Namespace string    `json:"namespace"`
 	Text      string    `json:"text"` // "put back link/qr-1/addr/10.0.0.1/24"
+}
+
+// Lease is an address that a DHCP server of a gateway host has given out.
+type Lease struct {
+	Namespace string     `json:"namespace"` // of the server
+	IP        netip.Addr `json:"ip"`
+	MAC       of.MAC     `json:"mac,omitzero"` // of IPv4 leases
+	Hostname  string     `json:"hostname,omitempty"`
+	Expires   time.Time  `json:"expires"`
 }

@@ -164,6 +164,15 @@ func (f *fabric) FlowsOf(_ context.Context, cookie of.Cookie) []view.BridgeFlows
 	return []view.BridgeFlows{out, {Host: "h2", Bridge: "br-tun", Err: errBroken}}
 }
 
+// Leases says that port web has taken its address, by the DHCP server of blue on h1, and that the address of
+// port db has been given out by another host, which has it no more.
+func (f *fabric) Leases() map[string][]spec.Lease {
+	return map[string][]spec.Lease{
+		"h1": {{Namespace: "qdhcp-" + blue, IP: netip.MustParseAddr("10.0.22.3"), MAC: mac(0xa1), Hostname: "web", Expires: at(3600)}},
+		"h2": {{Namespace: "qdhcp-" + blue, IP: netip.MustParseAddr("10.0.22.4"), MAC: mac(0xa2), Expires: at(3600)}},
+	}
+}
+
 func (f *fabric) TunnelCounters(context.Context) map[string]map[string]view.Counters {
 	return map[string]map[string]view.Counters{"h1": {"vxlan-0a000002": {RxPackets: 3, TxPackets: 4, RxBytes: 300, TxBytes: 400}}}
 }

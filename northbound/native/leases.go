@@ -2,8 +2,11 @@ package native
 
 import (
 	"net/http"
+	"net/netip"
+	"time"
 
 	"github.com/heddle-sdn/heddle/controller/of"
+	"github.com/heddle-sdn/heddle/controller/spec"
 	"github.com/heddle-sdn/heddle/northbound/identity"
 	"github.com/heddle-sdn/heddle/store/model"
 )
@@ -11,6 +14,7 @@ import (
 // The states of a lease.
 const (
 	leaseReserved = "reserved" // the DHCP service gives the address to this port alone
+	leaseLeased   = "leased"   // and has given it
 )
 
 // leaseView is an address that a DHCP service gives to a port.
@@ -22,6 +26,29 @@ type leaseView struct {
 	Hostname string   `json:"hostname,omitempty"`
 	Host     string   `json:"host,omitempty"` // gateway host of the DHCP service; empty while it is on none
 	State    string   `json:"state"`
+	// Expires is when a leased one ends unless its host asks again.
+	Expires time.Time `json:"expires,omitzero"`
+}
+
+// given are the leases that DHCP services have given out, where they are placed now.
+type given map[givenKey]spec.Lease
+
+type givenKey struct {
+	host, namespace string
+	ip              netip.Addr
+}
+
+func (s *server) given() given {
+	out := given{}
+	now := s.Now()
+	for host, leases := range s.Fabric.Leases() {
+		for _, l := range leases {
+			if l.Expires.After(now) {
+				out[givenKey{host, l.Namespace, l.IP}] = l
+			}
+		}
+	}
+	return out
 }
 
 func (s *server) listLeases(w http.ResponseWriter, r *http.Request) error {
@@ -35,13 +62,14 @@ func (s *server) listLeases(w http.ResponseWriter, r *http.Request) error {
 	}
 	m, who := s.Store.Snapshot(), identity.From(r.Context())
 	views := []leaseView{}
+	given := s.given()
 	for _, id := range m.Networks.Sorted() {
 		if q.has("network") && model.ID(q.text("network")) != id || !m.NeedsPlace(model.ServiceDHCP, id) {
 			continue
 		}
 		for _, p := range m.PortsOf(id) {
 			if who.Owns(p.Project) && (!q.has("port") || model.ID(q.text("port")) == p.ID) {
-				views = append(views, leasesOf(m, p, who)...)
+				views = append(views, leasesOf(m, given, p, who)...)
 			}
 		}
 	}
@@ -50,18 +78,25 @@ func (s *server) listLeases(w http.ResponseWriter, r *http.Request) error {
 }
 
 // leasesOf are the addresses that a port gets by DHCP.
-func leasesOf(m *model.Model, p *model.Port, who identity.Identity) []leaseView {
+func leasesOf(m *model.Model, given given, p *model.Port, who identity.Identity) []leaseView {
 	if p.DeviceOwner == model.OwnerDHCP {
 		return nil
 	}
 	var out []leaseView
+	host := m.HostOfService(model.ServiceDHCP, p.Network)
 	for _, f := range p.FixedIPs {
 		if subnet, ok := m.Subnets.Get(f.Subnet); !ok || !subnet.ServesDHCP() || subnet.AddressMode == "dhcpv6-stateless" {
 			continue
 		}
 		v := leaseView{Network: p.Network, Port: p.ID, MAC: p.MAC, IP: f.IP.String(), Hostname: p.DNSName, State: leaseReserved}
+		if l, ok := given[givenKey{host, "qdhcp-" + string(p.Network), f.IP}]; ok {
+			v.State, v.Expires = leaseLeased, l.Expires
+			if v.Hostname == "" {
+				v.Hostname = l.Hostname
+			}
+		}
 		if who.Admin {
-			v.Host = m.HostOfService(model.ServiceDHCP, p.Network)
+			v.Host = host
 		}
 		out = append(out, v)
 	}

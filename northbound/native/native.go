@@ -59,6 +59,8 @@ type Fabric interface {
 	// FlowsOf reads the flows with a cookie from the connected bridges that should have some, and compares
 	// them with what is wanted.
 	FlowsOf(ctx context.Context, cookie of.Cookie) []view.BridgeFlows
+	// Leases returns what the DHCP servers of hosts have given out, by host.
+	Leases() map[string][]spec.Lease
 	// TunnelCounters returns the counters of the ports of each host's br-tun, by host and interface, read a
 	// second ago at most.
 	TunnelCounters(ctx context.Context) map[string]map[string]view.Counters

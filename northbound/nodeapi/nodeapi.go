@@ -2,6 +2,7 @@
 //
 //	GET /node/v1/{host}/spec?after=REV&wait=SECONDS   what the host should be, as soon as it is not REV
 //	PUT /node/v1/{host}/status                        how far it is
+//	PUT /node/v1/{host}/leases                        what its DHCP servers have given out
 //
 // The spec is whole each time, so that an agent that missed some needs nothing else, and so that a
 // person can read it with curl.
@@ -51,6 +52,9 @@ type Specs interface {
 type Reports interface {
 	// Report notes how far a host is. ErrUnknownHost, possibly wrapped, refuses it.
 	Report(host string, s spec.NodeStatus) error
+	// Leases notes which leases the DHCP servers of a host have given out: all of them. ErrUnknownHost,
+	// possibly wrapped, refuses it.
+	Leases(host string, leases []spec.Lease) error
 }
 
 // Config is what the API works with.
@@ -67,6 +71,7 @@ func New(c Config) http.Handler {
 	r := mux.NewRouter()
 	r.HandleFunc("/node/v1/{host}/spec", a.spec).Methods(http.MethodGet)
 	r.HandleFunc("/node/v1/{host}/status", a.status).Methods(http.MethodPut)
+	r.HandleFunc("/node/v1/{host}/leases", a.leases).Methods(http.MethodPut)
 	r.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, "NotFound", "there is nothing at "+r.URL.Path)
 	})
@@ -160,18 +165,29 @@ func (a api) await(ctx context.Context, host string, after uint64, wait time.Dur
 }
 
 func (a api) status(w http.ResponseWriter, r *http.Request) {
+	take(a, w, r, "status", a.Reports.Report)
+}
+
+func (a api) leases(w http.ResponseWriter, r *http.Request) {
+	take(a, w, r, "leases", func(host string, body struct{ Leases []spec.Lease }) error {
+		return a.Reports.Leases(host, body.Leases)
+	})
+}
+
+// take reads what an agent tells, and notes it.
+func take[T any](a api, w http.ResponseWriter, r *http.Request, what string, note func(host string, told T) error) {
 	host, ok := a.host(w, r)
 	if !ok {
 		return
 	}
-	var s spec.NodeStatus
+	var told T
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-	err := d.Decode(&s)
+	err := d.Decode(&told)
 	if err == nil {
 		if _, err = d.Token(); errors.Is(err, io.EOF) {
 			err = nil
 		} else {
-			err = errors.New("there is something after the status")
+			err = errors.New("there is something after the " + what)
 		}
 	}
 	if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
@@ -179,14 +195,14 @@ func (a api) status(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err != nil {
-		fail(w, http.StatusBadRequest, "BadRequest", "status cannot be read: "+err.Error())
+		fail(w, http.StatusBadRequest, "BadRequest", what+" cannot be read: "+err.Error())
 		return
 	}
-	switch err := a.Reports.Report(host, s); {
+	switch err := note(host, told); {
 	case errors.Is(err, ErrUnknownHost):
 		fail(w, http.StatusNotFound, "NotFound", err.Error())
 	case err != nil:
-		a.Log.WithError(err).WithField("host", host).Error("status of an agent is lost")
+		a.Log.WithError(err).WithField("host", host).Error(what + " of an agent is lost")
 		fail(w, http.StatusInternalServerError, "Internal", "internal error; the log has more")
 	default:
 		w.WriteHeader(http.StatusNoContent)

@@ -29,6 +29,7 @@ type desk struct {
 	changed chan struct{}
 	asked   chan struct{}
 	status  map[string]spec.NodeStatus
+	leases  []spec.Lease
 }
 
 func newDesk() *desk {
@@ -61,6 +62,16 @@ func (d *desk) Report(host string, s spec.NodeStatus) error {
 		return ErrUnknownHost
 	}
 	d.status[host] = s
+	return nil
+}
+
+func (d *desk) Leases(host string, leases []spec.Lease) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if host != "gw1" {
+		return ErrUnknownHost
+	}
+	d.leases = leases
 	return nil
 }
 
@@ -114,6 +125,9 @@ func TestAnswers(t *testing.T) {
 		"status_of_wrong_type": {"PUT", "/node/v1/gw1/status", `{"rev": "x"}`, 400, "cannot be read"},
 		"status_and_more":      {"PUT", "/node/v1/gw1/status", `{} {}`, 400, "after the status"},
 		"status_of_nobody":     {"PUT", "/node/v1/gw9/status", `{}`, 404, "no such gateway host"},
+		"leases":               {"PUT", "/node/v1/gw1/leases", `{"leases": [{"namespace": "qdhcp-1", "ip": "10.0.0.5", "expires": "2027-01-15T08:00:00Z"}]}`, 204, ""},
+		"leases_of_wrong_type": {"PUT", "/node/v1/gw1/leases", `{"leases": [{"ip": "x"}]}`, 400, "leases cannot be read"},
+		"leases_of_nobody":     {"PUT", "/node/v1/gw9/leases", `{}`, 404, "no such gateway host"},
 		"wrong_method":         {"POST", "/node/v1/gw1/status", `{}`, 405, "POST is not allowed"},
 		"nothing_there":        {"GET", "/node/v1/gw1", "", 404, "nothing at"},
 	} {
@@ -124,6 +138,9 @@ func TestAnswers(t *testing.T) {
 	}
 	if got := d.status["gw1"].Objects["qdhcp-1"]; got.Rev != 40 || got.Error != "dhcp: x" {
 		t.Errorf("reported %+v", got)
+	}
+	if len(d.leases) != 1 || d.leases[0].IP.String() != "10.0.0.5" {
+		t.Errorf("leases %+v", d.leases)
 	}
 }
 

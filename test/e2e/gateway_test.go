@@ -114,6 +114,21 @@ func (g *gateway) testLease() {
 		}
 	}
 	g.leased(g.y)
+	eventually(t, 10*time.Second, "the API shows the lease", func() error {
+		var out struct {
+			Leases []struct {
+				IP, State, Host string
+				Expires         time.Time
+			}
+		}
+		if err := g.api.get("/v1/leases?port="+g.x.port.ID, &out); err != nil {
+			return err
+		}
+		if len(out.Leases) != 1 || out.Leases[0].IP != g.x.IP().String() || out.Leases[0].State != "leased" || out.Leases[0].Host != "net1" || out.Leases[0].Expires.Before(time.Now()) {
+			return fmt.Errorf("it shows %+v", out.Leases)
+		}
+		return nil
+	})
 }
 
 // testStranger: a virtual machine with an address that no port has. It is on a host and a network that
