@@ -13,6 +13,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/heddle-sdn/heddle/apps/maclearn"
+	"github.com/heddle-sdn/heddle/controller/difference"
 	"github.com/heddle-sdn/heddle/controller/event"
 	"github.com/heddle-sdn/heddle/controller/of"
 	"github.com/heddle-sdn/heddle/controller/ovsdb"
@@ -47,13 +48,15 @@ type Metrics interface {
 	Converged(took time.Duration)
 }
 
-// Config is what a Controller works with. Every field is needed.
+// Config is what a Controller works with. Every field but Words is needed.
 type Config struct {
 	Store *store.Store
 	Facts Facts
 	// Plug does to a model what Facts.Plugged does to the store: for trying a change out.
 	Plug     func(tx *store.Tx, host string, ifaces map[model.ID]string) error
 	Planners []spec.Planner
+	// Words say what the things on a host are for, whose bridges have some ports. Nil: nothing is said.
+	Words func(m *model.Model, host string, ports map[string]map[string]of.Port) difference.Words
 	// Trial plan what Planners do, for plans that nobody carries out: they remember nothing, so that a
 	// plan of the past does not push out what is remembered of now.
 	Trial   []spec.Planner

@@ -33,7 +33,7 @@ func (c *Controller) Preview(before, after *model.Model) difference.Fabric {
 		if old.err != nil || now.err != nil {
 			continue
 		}
-		if diff := difference.Of(old.side(was.model), now.side(will.model)); len(diff) > 0 {
+		if diff := difference.Of(c.side(name, old, was.model), c.side(name, now, will.model)); len(diff) > 0 {
 			out.Hosts = append(out.Hosts, difference.Host{Host: name, Diff: diff})
 		}
 	}
@@ -288,11 +288,14 @@ func (c *Controller) plug(p *prospect) (*model.Model, error) {
 	return &m, nil
 }
 
-// side is the host as it is compared.
-func (h foreseen) side(m *model.Model) difference.Side {
+// side is a host as it is compared.
+func (c *Controller) side(name string, h foreseen, m *model.Model) difference.Side {
 	s := difference.Side{Spec: h.spec, Names: h.names, Object: func(c of.Cookie) string { return objectOf(m, c) }}
 	if h.Observed.Rows != nil {
 		s.Plugged = h.Observed.Rows.Plugged
+	}
+	if c.cfg.Words != nil {
+		s.Words = c.cfg.Words(m, name, h.Observed.Ports)
 	}
 	return s
 }

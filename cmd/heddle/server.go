@@ -19,10 +19,13 @@ import (
 	"github.com/heddle-sdn/heddle/apps/l2"
 	"github.com/heddle-sdn/heddle/apps/maclearn"
 	"github.com/heddle-sdn/heddle/apps/nat"
+	"github.com/heddle-sdn/heddle/apps/provenance"
 	"github.com/heddle-sdn/heddle/apps/router"
 	"github.com/heddle-sdn/heddle/controller"
+	"github.com/heddle-sdn/heddle/controller/difference"
 	"github.com/heddle-sdn/heddle/controller/event"
 	"github.com/heddle-sdn/heddle/controller/history"
+	"github.com/heddle-sdn/heddle/controller/of"
 	"github.com/heddle-sdn/heddle/controller/ofconn"
 	"github.com/heddle-sdn/heddle/controller/ovsdb"
 	"github.com/heddle-sdn/heddle/controller/spec"
@@ -32,6 +35,7 @@ import (
 	"github.com/heddle-sdn/heddle/northbound/metrics"
 	"github.com/heddle-sdn/heddle/store"
 	"github.com/heddle-sdn/heddle/store/bolt"
+	"github.com/heddle-sdn/heddle/store/model"
 )
 
 // keptEvents is the size of the event log.
@@ -126,13 +130,18 @@ func newServer(ctx context.Context, c serverConfig, log *logrus.Entry, openFlowP
 	}
 	switching, serving := l2.Planner{Probe: c.TunnelProbe}, dhcp.Planner{Domain: c.DNSDomain}
 	s.control = controller.New(controller.Config{
-		Store: s.store, Facts: l2.Facts{Ops: s.ops, Store: s.store}, Plug: s.ops.Plug,
+		Store: s.store, Facts: l2.Facts{Ops: s.ops, Store: s.store}, Plug: s.ops.Plug, Words: words,
 		Planners: []spec.Planner{switching.Remembering(), dhcp.NewPlanner(serving), router.NewPlanner(nat.Rules)},
 		Trial:    []spec.Planner{switching.Plan, serving.Plan, router.Plan(nat.Rules)},
 		Events:   s.events, MACs: s.macs, Metrics: s.metrics, Log: log.WithField("component", "controller"), Generation: generation,
 		OpenFlowPort: openFlowPort, OpenFlowTLS: c.tls("openflow"), Resync: c.Resync,
 	})
 	return s, nil
+}
+
+// words say what the things on a host are for.
+func words(m *model.Model, host string, ports map[string]map[string]of.Port) difference.Words {
+	return provenance.NewWords(m, host, ports)
 }
 
 // run starts every part and waits for the first that breaks, or for ctx.

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/heddle-sdn/heddle/controller/of"
+	"github.com/heddle-sdn/heddle/controller/ovsdb/row"
 	"github.com/heddle-sdn/heddle/controller/spec"
 )
 
@@ -87,11 +88,23 @@ type Side struct {
 	Names map[string]map[of.PortNo]string
 	// Object names the API object that a cookie tells of, "port/<id>"; empty if it tells of none.
 	Object func(of.Cookie) string
+	// Words say what things are for. Nil: nothing is said.
+	Words Words
+}
+
+// Words tell of the things of one plan of a host, in plain words.
+type Words interface {
+	// Flow says what a flow of a bridge does.
+	Flow(bridge string, f *of.Flow) string
+	// Row says what a row is for.
+	Row(r row.Row) string
+	// Namespace tells of the lines of a namespace; what it does not tell of is not said.
+	Namespace(ns spec.Namespace) []spec.Line
 }
 
 // Of returns what changes from before to after: bridge by bridge, then rows, then namespaces.
 func Of(before, after Side) []Item {
-	out := slices.Concat(flows(before, after), rows(before, after), namespaces(before.spec(), after.spec()))
+	out := slices.Concat(flows(before, after), rows(before, after), namespaces(before, after))
 	slices.SortStableFunc(out, func(a, b Item) int {
 		return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a.Where, b.Where), cmp.Compare(order[a.Type], order[b.Type]))
 	})

@@ -36,11 +36,14 @@ func flows(before, after Side) []Item {
 			case had && has && o.entry == n.entry:
 				continue
 			case had && has:
-				item.Op, item.Text, item.Before, item.Object = Change, after.text(name, n.Flow), before.text(name, o.Flow), after.object(n.Cookie)
+				item.Op, item.Before = Change, before.text(name, o.Flow)
+				after.tell(&item, n.Flow)
 			case has:
-				item.Op, item.Text, item.Object = Add, after.text(name, n.Flow), after.object(n.Cookie)
+				item.Op = Add
+				after.tell(&item, n.Flow)
 			default:
-				item.Op, item.Text, item.Object = Delete, before.text(name, o.Flow), before.object(o.Cookie)
+				item.Op = Delete
+				before.tell(&item, o.Flow)
 			}
 			out = append(out, item)
 		}
@@ -106,11 +109,15 @@ func (s Side) text(bridge string, f of.Flow) string {
 	})
 }
 
-func (s Side) object(c of.Cookie) string {
-	if s.Object == nil {
-		return ""
+// tell fills in what a flow is, what it does and what it is there for.
+func (s Side) tell(i *Item, f of.Flow) {
+	i.Text = s.text(i.Where, f)
+	if s.Object != nil {
+		i.Object = s.Object(f.Cookie)
 	}
-	return s.Object(c)
+	if s.Words != nil {
+		i.Says = s.Words.Flow(i.Where, &f)
+	}
 }
 
 // bothKeys returns the keys of both, sorted, each once.

@@ -20,22 +20,50 @@ type line struct {
 }
 
 // namespaces compares the namespaces of two plans.
-func namespaces(before, after *spec.Spec) []Item {
+func namespaces(before, after Side) []Item {
+	was, will := before.spec().Namespaces, after.spec().Namespaces
 	var out []Item
-	for _, name := range bothKeys(before.Namespaces, after.Namespaces) {
-		old, had := before.Namespaces[name]
-		now, has := after.Namespaces[name]
-		var was, will []line
+	for _, name := range bothKeys(was, will) {
+		old, had := was[name]
+		now, has := will[name]
+		var of, to []line
 		if had {
-			was = lines(old)
+			of = lines(old)
 		}
 		if has {
-			will = lines(now)
+			to = lines(now)
 		}
-		out = append(out, compare(name, was, will)...)
-		out = append(out, compareChains(name, old, now)...)
+		items := append(compare(name, of, to), compareChains(name, old, now)...)
+		if len(items) > 0 {
+			before.explain(items, old, Delete)
+			after.explain(items, now, Add, Change)
+		}
+		out = append(out, items...)
 	}
 	return out
+}
+
+// explain fills in what the side knows of lines of a namespace: of those with some operations.
+func (s Side) explain(items []Item, ns spec.Namespace, ops ...Op) {
+	if s.Words == nil || ns.Name == "" {
+		return
+	}
+	type key struct {
+		typ  Type
+		text string
+	}
+	known := map[key]spec.Line{}
+	for _, l := range s.Words.Namespace(ns) {
+		known[key{Type(l.Type), l.Text}] = l
+	}
+	for i := range items {
+		if l, ok := known[key{items[i].Type, items[i].Text}]; ok && slices.Contains(ops, items[i].Op) {
+			items[i].Says = l.Says
+			if l.Object != "" {
+				items[i].Object = l.Object
+			}
+		}
+	}
 }
 
 // compare pairs the lines of two sides by type and key. Lines come out as they go in: first those of the
@@ -77,18 +105,17 @@ func lines(ns spec.Namespace) []line {
 	add := func(t Type, key, text, object string) { out = append(out, line{t, key, text, object}) }
 	for _, l := range ns.Links {
 		object := "port/" + string(l.Port)
-		add(Link, l.Name, fmt.Sprintf("%s mtu %d link/ether %s peer %s", l.Name, l.MTU, l.MAC, l.Peer), object)
+		add(Link, l.Name, fmt.Sprintf("%s mtu %d address %s peer %s", l.Name, l.MTU, l.MAC, l.Peer), object)
 		for _, a := range l.Addresses {
 			text := a.String() + " dev " + l.Name
 			add(Address, text, text, object)
 		}
 	}
 	for _, r := range ns.Routes {
-		text := routeText(r)
-		add(Route, text, text, ns.Object)
+		add(Route, r.String(), r.String(), ns.Object)
 	}
 	for _, name := range slices.Sorted(maps.Keys(ns.Sysctls)) {
-		add(Sysctl, name, name+" = "+ns.Sysctls[name], ns.Object)
+		add(Sysctl, name, name+"="+ns.Sysctls[name], ns.Object)
 	}
 	if ns.NFT != nil {
 		out = append(out, elements(*ns.NFT, ns.Object)...)
@@ -113,28 +140,6 @@ func lines(ns spec.Namespace) []line {
 	return out
 }
 
-// routeText is a route as ip-route(8) prints it.
-func routeText(r spec.Route) string {
-	to := r.Destination.String()
-	switch {
-	case r.Destination.Bits() == 0:
-		to = "default"
-	case r.Destination.IsSingleIP():
-		to = r.Destination.Addr().String()
-	}
-	words := []string{to}
-	if r.Via.IsValid() {
-		words = append(words, "via", r.Via.String())
-	}
-	if r.Link != "" {
-		words = append(words, "dev", r.Link)
-	}
-	if r.Metric != 0 {
-		words = append(words, "metric", strconv.Itoa(r.Metric))
-	}
-	return strings.Join(words, " ")
-}
-
 // dhcpLines are the arguments of a dnsmasq and the lines of its files. A line that is there twice has a
 // number in its second key.
 func dhcpLines(d spec.DHCP, object string) []line {
@@ -145,11 +150,15 @@ func dhcpLines(d spec.DHCP, object string) []line {
 			if t == "" {
 				continue
 			}
-			out = append(out, line{DHCP, fmt.Sprintf("%s %d %s", file, times[t], t), t + " (" + file + ")", object})
+			text := t
+			if file != "" {
+				text += " (file " + file + ")"
+			}
+			out = append(out, line{DHCP, fmt.Sprintf("%s %d %s", file, times[t], t), text, object})
 			times[t]++
 		}
 	}
-	from("args", d.Args)
+	from("", d.Args)
 	for _, name := range slices.Sorted(maps.Keys(d.Files)) {
 		from(name, strings.Split(d.Files[name], "\n"))
 	}

@@ -32,6 +32,12 @@ func rows(before, after Side) []Item {
 			item.Text = rowText(now)
 		}
 		switch {
+		case has && after.Words != nil:
+			item.Says = after.Words.Row(now)
+		case !has && before.Words != nil:
+			item.Says = before.Words.Row(old)
+		}
+		switch {
 		case item.Text == item.Before:
 			continue
 		case k.Kind == row.KindTag:
@@ -42,6 +48,7 @@ func rows(before, after Side) []Item {
 			}
 			if !has && after.Plugged[k.Name] != "" {
 				item.Text = rowText(row.Tag{Port: k.Name, VLAN: row.DeadVLAN})
+				item.Says = "interface " + k.Name + " is on the dead VLAN: its frames are dropped"
 			}
 		}
 		switch {

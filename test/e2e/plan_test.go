@@ -181,7 +181,7 @@ func (l *look) namespace(s state, host, ns string) {
 		for _, file := range []string{"host", "opts", "addn_hosts"} {
 			text, _ := os.ReadFile(filepath.Join(a.state, "dhcp", ns, file)) // routers have none
 			for _, line := range lines(string(text)) {
-				s.add(place+"dhcp", line+" ("+file+")", 1)
+				s.add(place+"dhcp", line+" (file "+file+")", 1)
 			}
 		}
 	}
@@ -226,7 +226,7 @@ func (l *look) comparable(host string, i planItem) (text, before string, ok bool
 		_, block, _ := strings.Cut(i.Text, " (")
 		return i.Text, i.Before, !strings.HasPrefix(block, "chain ") && block != "" && !strings.HasPrefix(i.Text, "type ")
 	case "dhcp":
-		return i.Text, i.Before, !strings.HasSuffix(i.Text, " (args)")
+		return i.Text, i.Before, strings.Contains(i.Text, " (file ")
 	case "namespace", "address":
 		return i.Text, i.Before, true
 	case "route":
