@@ -152,6 +152,7 @@ func (s *server) fabric() metrics.Fabric {
 	for _, sw := range s.control.Switches() {
 		f.Switches = append(f.Switches, metrics.Switch{DPID: sw.DPID.String(), Host: sw.Host, Bridge: sw.Bridge, Ports: len(sw.Ports), Flows: sw.Flows})
 	}
+	mesh := view.Mesh(m)
 	for name, h := range view {
 		for target, t := range h.Targets {
 			f.Targets = append(f.Targets, metrics.Target{Host: name, Target: target, Connected: t.Connected, Revision: t.Rev})
@@ -165,20 +166,24 @@ func (s *server) fabric() metrics.Fabric {
 			}
 			f.Agents = append(f.Agents, a)
 		}
-		f.Tunnels = append(f.Tunnels, tunnels(m, view, name)...)
+		f.Tunnels = append(f.Tunnels, tunnels(m, mesh, name)...)
 	}
 	return f
 }
 
 // tunnels counts the tunnels of a host by their states.
-func tunnels(m *model.Model, view status.View, host string) []metrics.Tunnels {
+func tunnels(m *model.Model, mesh *status.Mesh, host string) []metrics.Tunnels {
 	h, ok := m.Hosts.Get(host)
 	if !ok {
 		return nil
 	}
 	count := map[status.TunnelState]int{}
-	for _, p := range view.Paths(m, h) {
-		count[p.State]++
+	if _, all := mesh.AllUp(h); all {
+		count[status.TunnelUp] = mesh.Count(h)
+	} else {
+		for _, p := range mesh.Paths(h) {
+			count[p.State]++
+		}
 	}
 	var out []metrics.Tunnels
 	for _, state := range []status.TunnelState{status.TunnelUp, status.TunnelDown, status.TunnelUnknown} {

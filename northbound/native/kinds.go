@@ -78,22 +78,6 @@ func metaOf(r model.Resource) *model.Meta {
 	return nil
 }
 
-// nameOf is what people call an object: its name, a floating IP's address, or else nothing.
-func nameOf(r model.Resource) string {
-	switch r := r.(type) {
-	case *model.Host:
-		return r.Name
-	case *model.FloatingIP:
-		return r.IP.String()
-	case *model.PortForwarding:
-		return r.Protocol + " " + r.External.String()
-	}
-	if meta := metaOf(r); meta != nil {
-		return meta.Name
-	}
-	return ""
-}
-
 // mayShow reports whether the sender may know of an object: those of its project, and networks that
 // everybody may use, with their subnets.
 func mayShow(m *model.Model, who identity.Identity, r model.Resource) bool {

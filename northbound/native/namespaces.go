@@ -7,6 +7,7 @@ import (
 
 	"github.com/heddle-sdn/heddle/apps/provenance"
 	"github.com/heddle-sdn/heddle/controller/spec"
+	"github.com/heddle-sdn/heddle/northbound/change"
 	"github.com/heddle-sdn/heddle/store/model"
 )
 
@@ -80,7 +81,7 @@ func (s *server) showNamespace(w http.ResponseWriter, r *http.Request) error {
 func viewLine(m *model.Model, l spec.Line) lineView {
 	v := lineView{Type: l.Type, Text: l.Text, Says: l.Says, Object: l.Object}
 	if r := objectNamed(m, l.Object); r != nil {
-		v.ObjectName = nameOf(r)
+		v.ObjectName = change.NameOf(r)
 		if meta := metaOf(r); meta != nil {
 			v.Request, v.User, v.Rev = meta.Request, meta.User, meta.Rev
 		}
@@ -115,7 +116,7 @@ func viewNamespace(m *model.Model, name string, planned map[string]spec.Namespac
 	is, want := reported[name], planned[name]
 	v := namespaceView{Name: name, Object: want.Object, Rev: want.Rev, Confirmed: is.Rev, Error: is.Error, Errors: is.Errors, Removing: is.Removing}
 	if r := objectNamed(m, want.Object); r != nil {
-		v.ObjectName = nameOf(r)
+		v.ObjectName = change.NameOf(r)
 	}
 	return v
 }

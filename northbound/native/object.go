@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/heddle-sdn/heddle/controller/status"
+	"github.com/heddle-sdn/heddle/northbound/change"
 	"github.com/heddle-sdn/heddle/northbound/identity"
 	"github.com/heddle-sdn/heddle/store/model"
 )
@@ -47,7 +48,7 @@ func (s *server) showObject(w http.ResponseWriter, r *http.Request) error {
 		return notFound("there is no %s %s", k.name, id)
 	}
 	state := s.viewObjects(m, who).state(object)
-	v := wholeObjectView{Kind: k.name, ID: id, Name: nameOf(object), Status: state.Status, OK: state.OK(), Host: state.Host,
+	v := wholeObjectView{Kind: k.name, ID: id, Name: change.NameOf(object), Status: state.Status, OK: state.OK(), Host: state.Host,
 		Conditions: state.Conditions, Related: related(m, who, object), Effects: []effectView{}}
 	if meta := metaOf(object); meta != nil {
 		cause := causeOf(*meta)
@@ -128,7 +129,7 @@ func (x *relations) add(relation string, r model.Resource) {
 		return
 	}
 	x.seen[relation]++
-	x.out = append(x.out, relatedView{relation, r.Kind(), r.Key(), nameOf(r)})
+	x.out = append(x.out, relatedView{relation, r.Kind(), r.Key(), change.NameOf(r)})
 }
 
 func (x *relations) host(relation, name string) { x.add(relation, x.m.Get("host", name)) }

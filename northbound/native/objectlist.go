@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/heddle-sdn/heddle/controller/status"
+	"github.com/heddle-sdn/heddle/northbound/change"
 	"github.com/heddle-sdn/heddle/northbound/identity"
 	"github.com/heddle-sdn/heddle/store/model"
 )
@@ -50,7 +51,7 @@ func (s *server) listObjects(w http.ResponseWriter, r *http.Request) error {
 		meta := metaOf(r)
 		if mayShow(m, who, r) &&
 			(!q.has("project_id") || meta != nil && meta.Project == q.text("project_id")) &&
-			(!q.has("name") || nameOf(r) == q.text("name")) &&
+			(!q.has("name") || change.NameOf(r) == q.text("name")) &&
 			(text == "" || mentions(r, text)) {
 			matched = append(matched, r)
 		}
@@ -66,7 +67,7 @@ func (s *server) listObjects(w http.ResponseWriter, r *http.Request) error {
 
 // mentions reports whether an object's name, id or one of its addresses holds a text in lower case.
 func mentions(r model.Resource, text string) bool {
-	if strings.Contains(strings.ToLower(nameOf(r)), text) || strings.Contains(strings.ToLower(r.Key()), text) {
+	if strings.Contains(strings.ToLower(change.NameOf(r)), text) || strings.Contains(strings.ToLower(r.Key()), text) {
 		return true
 	}
 	switch r := r.(type) {
@@ -112,7 +113,7 @@ func (o objects) state(r model.Resource) status.Object {
 
 func (o objects) object(r model.Resource) objectView {
 	state := o.state(r)
-	v := objectView{Kind: r.Kind(), ID: r.Key(), Name: nameOf(r), Status: state.Status, OK: state.OK(), Host: state.Host}
+	v := objectView{Kind: r.Kind(), ID: r.Key(), Name: change.NameOf(r), Status: state.Status, OK: state.OK(), Host: state.Host}
 	if c := state.Worst(); c != nil {
 		v.Reason, v.Message = c.Reason, c.Msg
 	}

@@ -51,7 +51,7 @@ func (s *server) showPort(w http.ResponseWriter, r *http.Request) error {
 	if !ok || !who.Owns(p.Project) {
 		return notFound("there is no port %s", id)
 	}
-	state := s.Fabric.Status().Port(m, p)
+	state := s.Fabric.Status().Object(m, p)
 	v := portView{ID: p.ID, Name: p.Name, Project: p.Project, Network: p.Network, Status: state.Status, Host: state.Host,
 		Conditions: state.Conditions, Changed: causeOf(p.Meta)}
 	if !who.Admin {
@@ -165,11 +165,16 @@ func viewMember(state status.Port, p *model.Port, admin bool) memberView {
 	if admin {
 		v.Host = state.Host
 	}
-	for _, c := range state.Conditions {
+	v.Reason = reasonOf(state.Conditions)
+	return v
+}
+
+// reasonOf is why the first condition that does not hold does not; empty if all hold.
+func reasonOf(conditions []status.Condition) status.Reason {
+	for _, c := range conditions {
 		if !c.OK {
-			v.Reason = c.Reason
-			break
+			return c.Reason
 		}
 	}
-	return v
+	return ""
 }

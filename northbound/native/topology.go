@@ -252,12 +252,7 @@ func (t topology) ports(limit int) (out []topoPort, total int) {
 		if t.who.Admin {
 			v.Host = state.Host
 		}
-		for _, c := range state.Conditions {
-			if !c.OK {
-				v.Reason = c.Reason
-				break
-			}
-		}
+		v.Reason = reasonOf(state.Conditions)
 		out = append(out, v)
 	}
 	return out, total

@@ -100,6 +100,7 @@ func TestCausesAreNamed(t *testing.T) {
 	w.a, w.b = f.client("a", "cmp1", w.red), f.client("b", "cmp2", w.red)
 	f.active(w.a, w.b)
 	f.well(20*time.Second, "port", w.a.port.ID)
+	t.Run("nothing_is_wrong", func(t *testing.T) { w.in(t).testTunnels() })
 	t.Run("vm_is_not_plugged", func(t *testing.T) { w.in(t).testNotPlugged() })
 	t.Run("manager_is_unreachable", func(t *testing.T) { w.in(t).testManager() })
 	t.Run("flow_is_deleted_by_hand", func(t *testing.T) { w.in(t).testFlow() })
@@ -123,6 +124,33 @@ func (w *causes) in(t testing.TB) *causes {
 	x := *w
 	x.fabric = w.fabric.in(t)
 	return &x
+}
+
+// testTunnels: all tunnels are up, and what goes through them is counted.
+func (w *causes) testTunnels() {
+	type tunnel struct {
+		From, To, State string
+		Rx              uint64 `json:"rx_packets"`
+		Tx              uint64 `json:"tx_packets"`
+		MTU             int    `json:"egress_mtu"`
+	}
+	read := func() (out struct{ Tunnels []tunnel }) {
+		ok(w.t, w.api.get("/v1/tunnels", &out))
+		return out
+	}
+	w.leased(w.a, w.b) // through the tunnels to the gateway host
+	eventually(w.t, 15*time.Second, "all tunnels are up and counted", func() error {
+		all := read().Tunnels
+		if len(all) != 6 {
+			return fmt.Errorf("%d tunnels between three hosts", len(all))
+		}
+		for _, t := range all {
+			if t.State != "up" || t.MTU != 1500 || (t.From == "net1" || t.To == "net1") && (t.Rx == 0 || t.Tx == 0) {
+				return fmt.Errorf("it is %+v", t)
+			}
+		}
+		return nil
+	})
 }
 
 // testNotPlugged: an instance that does not run.
