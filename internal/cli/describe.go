@@ -180,6 +180,37 @@ func orNobody(s string) string {
 
 func (s *session) section(title string) { s.printf("\n%s\n", s.style.Bold(title)) }
 
+// holding says how a condition is: "note" if it does not hold and may be meant so.
+func holding(c object) string {
+	switch {
+	case c.yes("ok"):
+		return "yes"
+	case c.yes("unknown"):
+		return "unknown"
+	case c.yes("info"):
+		return "note"
+	}
+	return "no"
+}
+
+// worst is the condition to tell of first: the first that does not hold and should, else the first that does
+// not hold; nil if all hold.
+func worst(conditions []object) object {
+	var other object
+	for _, c := range conditions {
+		switch holding(c) {
+		case "no":
+			return c
+		case "yes":
+		default:
+			if other == nil {
+				other = c
+			}
+		}
+	}
+	return other
+}
+
 // printConditions prints the chain of conditions; the first that does not hold is what the object waits for.
 func (s *session) printConditions(whole object) {
 	conditions := whole.objects("conditions")
@@ -195,7 +226,7 @@ func (s *session) printConditions(whole object) {
 		return text
 	}}
 	for _, c := range conditions {
-		row := []string{"  " + yesNo(c.yes("ok")), c.text("type"), c.text("host")}
+		row := []string{"  " + holding(c), c.text("type"), c.text("host")}
 		if since {
 			row = append(row, c.text("since"))
 		}

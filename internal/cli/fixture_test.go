@@ -64,8 +64,6 @@ type world struct {
 // fabric is hosts that are as planned: cmp1 and cmp2, each with br-int and br-tun, cables and tunnels, and the
 // gateway host net1.
 type fabric struct {
-	native.Fabric // what no command here asks for is not there
-
 	w     *world
 	ports map[string]map[string]map[string]of.Port // by host, bridge and name
 	down  map[string]bool                          // bridges that are away, "cmp2/br-tun"
@@ -225,6 +223,8 @@ func (f *fabric) TunnelCounters(context.Context) map[string]map[string]view.Coun
 	}
 	return out
 }
+
+func (f *fabric) Leases() map[string][]spec.Lease { return nil }
 
 type tally struct{}
 

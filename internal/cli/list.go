@@ -182,11 +182,8 @@ func (s *session) withState(ctx context.Context, r *resource, all []object) erro
 		if err := s.Get(ctx, objectPath(r.kind, r.id(all[0])), nil, &o); err != nil {
 			return withoutOld(err)
 		}
-		for _, c := range o.objects("conditions") {
-			if !c.yes("ok") {
-				o["reason"], o["message"] = c["reason"], c["message"]
-				break
-			}
+		if c := worst(o.objects("conditions")); c != nil {
+			o["reason"], o["message"] = c["reason"], c["message"]
 		}
 		states[r.id(all[0])] = o
 	} else {

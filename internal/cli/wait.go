@@ -206,7 +206,7 @@ func (s *session) stateLine(o object) string {
 		return line + " all conditions hold"
 	}
 	for _, c := range o.objects("conditions") {
-		if !c.yes("ok") {
+		if holding(c) == "no" {
 			line += " " + strings.TrimSuffix(c.text("type")+" "+c.text("host"), " ") + ": " + s.style.Warn(c.text("reason")) + " " + c.text("message") + ";"
 		}
 	}
