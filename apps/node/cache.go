@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -31,7 +32,7 @@ func OpenStateDir(path string) (*StateDir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := flock(lock); err != nil {
 		_ = lock.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, fmt.Errorf("state directory %s: another agent runs on it", path)
@@ -39,6 +40,20 @@ func OpenStateDir(path string) (*StateDir, error) {
 		return nil, fmt.Errorf("lock state directory %s: %w", path, err)
 	}
 	return &StateDir{path: path, lock: lock}, nil
+}
+
+// lockTime is how long a lock is waited for: an agent that was killed lets go of it a moment after it is not
+// to be seen any more.
+const lockTime = 2 * time.Second
+
+// flock locks a file.
+func flock(file *os.File) error {
+	for end := time.Now().Add(lockTime); ; time.Sleep(20 * time.Millisecond) {
+		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(end) {
+			return err
+		}
+	}
 }
 
 // Close gives the directory to others.
