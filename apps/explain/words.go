@@ -18,8 +18,9 @@ func (f *fabric) object(r model.Resource) (object, name string) {
 	if f.sees != nil && !f.sees(r) {
 		return "", ""
 	}
-	meta, _ := model.MetaOf(r)
-	name = meta.Name
+	if meta := model.MetaOf(r); meta != nil {
+		name = meta.Name
+	}
 	if fip, ok := r.(*model.FloatingIP); ok {
 		name = fip.IP.String()
 	}

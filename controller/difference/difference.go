@@ -23,39 +23,22 @@ const (
 	Delete Op = "delete"
 )
 
-// Type is what sort of thing changes.
-type Type string
-
-// The types of things.
-const (
-	Flow      Type = "flow"
-	Row       Type = "row" // of the OVSDB
-	Namespace Type = "namespace"
-	Link      Type = "link"
-	Address   Type = "address"
-	Route     Type = "route"
-	Sysctl    Type = "sysctl"
-	NFT       Type = "nft"
-	DHCP      Type = "dhcp" // what dnsmasq reads, and its arguments
-	RA        Type = "ra"   // router advertisement
-	Metadata  Type = "metadata"
-)
-
 // order is the order in which things of one place are listed.
-var order = map[Type]int{Flow: 0, Row: 1, Namespace: 2, Link: 3, Address: 4, Route: 5, Sysctl: 6, NFT: 7, DHCP: 8, RA: 9, Metadata: 10}
+var order = map[spec.LineType]int{spec.LineFlow: 0, spec.LineRow: 1, spec.LineNamespace: 2, spec.LineLink: 3, spec.LineAddress: 4,
+	spec.LineRoute: 5, spec.LineSysctl: 6, spec.LineNFT: 7, spec.LineDHCP: 8, spec.LineRA: 9, spec.LineMetadata: 10}
 
 // OVSDB is the place of rows.
 const OVSDB = "ovsdb"
 
 // Item is one thing that changes.
 type Item struct {
-	Where  string `json:"where"` // a bridge, "ovsdb", or a namespace
-	Type   Type   `json:"type"`
-	Op     Op     `json:"op"`
-	Text   string `json:"text"`             // as it is afterwards; of what is deleted, as it was
-	Before string `json:"before,omitempty"` // of what changes, as it was
-	Says   string `json:"says,omitempty"`   // in plain words, for people
-	Object string `json:"object,omitempty"` // API object that it is there for, "port/<id>"; empty if for none
+	Where  string        `json:"where"` // a bridge, "ovsdb", or a namespace
+	Type   spec.LineType `json:"type"`
+	Op     Op            `json:"op"`
+	Text   string        `json:"text"`             // as it is afterwards; of what is deleted, as it was
+	Before string        `json:"before,omitempty"` // of what changes, as it was
+	Says   string        `json:"says,omitempty"`   // in plain words, for people
+	Object string        `json:"object,omitempty"` // API object that it is there for, "port/<id>"; empty if for none
 }
 
 // Host is what changes on a host.
@@ -112,7 +95,7 @@ func Of(before, after Side) []Item {
 }
 
 // place orders bridges before the OVSDB before namespaces.
-func place(i Item) int { return min(order[i.Type], order[Namespace]) }
+func place(i Item) int { return min(order[i.Type], order[spec.LineNamespace]) }
 
 // spec is the plan, empty for a host that is not there.
 func (s Side) spec() *spec.Spec {

@@ -179,7 +179,7 @@ func TestDifferenceLeadsThereAndBack(t *testing.T) {
 		there, back := Of(c[0], c[1]), Of(c[1], c[0])
 		type thing struct {
 			where string
-			typ   Type
+			typ   spec.LineType
 			text  string
 		}
 		count := func(items []Item, sign int) map[thing]int {

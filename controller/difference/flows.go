@@ -31,7 +31,7 @@ func flows(before, after Side) []Item {
 		for _, k := range flowKeys(old, now) {
 			o, had := old[k]
 			n, has := now[k]
-			item := Item{Where: name, Type: Flow}
+			item := Item{Where: name, Type: spec.LineFlow}
 			switch {
 			case had && has && o.entry == n.entry:
 				continue

@@ -13,7 +13,7 @@ import (
 
 // line is one thing of a namespace. Things of one type and key are the same thing.
 type line struct {
-	typ    Type
+	typ    spec.LineType
 	key    string
 	text   string
 	object string
@@ -49,12 +49,12 @@ func (s Side) explain(items []Item, ns spec.Namespace, ops ...Op) {
 		return
 	}
 	type key struct {
-		typ  Type
+		typ  spec.LineType
 		text string
 	}
 	known := map[key]spec.Line{}
 	for _, l := range s.Words.Namespace(ns) {
-		known[key{Type(l.Type), l.Text}] = l
+		known[key{l.Type, l.Text}] = l
 	}
 	for i := range items {
 		if l, ok := known[key{items[i].Type, items[i].Text}]; ok && slices.Contains(ops, items[i].Op) {
@@ -70,7 +70,7 @@ func (s Side) explain(items []Item, ns spec.Namespace, ops ...Op) {
 // new side in its order, then what is gone.
 func compare(where string, before, after []line) []Item {
 	type id struct {
-		typ Type
+		typ spec.LineType
 		key string
 	}
 	was := make(map[id]line, len(before))
@@ -101,21 +101,21 @@ func compare(where string, before, after []line) []Item {
 
 // lines are the things of a namespace, each with a key of its own, but for the chains of its table.
 func lines(ns spec.Namespace) []line {
-	out := []line{{Namespace, ns.Name, ns.Name, ns.Object}}
-	add := func(t Type, key, text, object string) { out = append(out, line{t, key, text, object}) }
+	out := []line{{spec.LineNamespace, ns.Name, ns.Name, ns.Object}}
+	add := func(t spec.LineType, key, text, object string) { out = append(out, line{t, key, text, object}) }
 	for _, l := range ns.Links {
 		object := "port/" + string(l.Port)
-		add(Link, l.Name, fmt.Sprintf("%s mtu %d address %s peer %s", l.Name, l.MTU, l.MAC, l.Peer), object)
+		add(spec.LineLink, l.Name, fmt.Sprintf("%s mtu %d address %s peer %s", l.Name, l.MTU, l.MAC, l.Peer), object)
 		for _, a := range l.Addresses {
 			text := a.String() + " dev " + l.Name
-			add(Address, text, text, object)
+			add(spec.LineAddress, text, text, object)
 		}
 	}
 	for _, r := range ns.Routes {
-		add(Route, r.String(), r.String(), ns.Object)
+		add(spec.LineRoute, r.String(), r.String(), ns.Object)
 	}
 	for _, name := range slices.Sorted(maps.Keys(ns.Sysctls)) {
-		add(Sysctl, name, name+"="+ns.Sysctls[name], ns.Object)
+		add(spec.LineSysctl, name, name+"="+ns.Sysctls[name], ns.Object)
 	}
 	if ns.NFT != nil {
 		out = append(out, elements(*ns.NFT, ns.Object)...)
@@ -124,17 +124,17 @@ func lines(ns spec.Namespace) []line {
 		out = append(out, dhcpLines(*ns.DHCP, ns.Object)...)
 	}
 	for _, ra := range ns.RA {
-		add(RA, ra.Link, raText(ra), ns.Object)
+		add(spec.LineRA, ra.Link, raText(ra), ns.Object)
 	}
 	if ns.Metadata != nil {
 		what := "router " + string(ns.Metadata.Router)
 		if ns.Metadata.Network != "" {
 			what = "network " + string(ns.Metadata.Network)
 		}
-		add(Metadata, "", "answers for "+what, ns.Object)
+		add(spec.LineMetadata, "", "answers for "+what, ns.Object)
 		for _, ip := range slices.Sorted(maps.Keys(ns.Metadata.Instances)) {
 			i := ns.Metadata.Instances[ip]
-			add(Metadata, ip, instanceText(ip, i), "port/"+string(i.Port))
+			add(spec.LineMetadata, ip, instanceText(ip, i), "port/"+string(i.Port))
 		}
 	}
 	return out
@@ -154,7 +154,7 @@ func dhcpLines(d spec.DHCP, object string) []line {
 			if file != "" {
 				text += " (file " + file + ")"
 			}
-			out = append(out, line{DHCP, fmt.Sprintf("%s %d %s", file, times[t], t), text, object})
+			out = append(out, line{spec.LineDHCP, fmt.Sprintf("%s %d %s", file, times[t], t), text, object})
 			times[t]++
 		}
 	}

@@ -56,7 +56,7 @@ func (s statement) String() string {
 // and their elements, which are known by their keys.
 func elements(t spec.NFT, object string) []line {
 	table := "table " + t.Family + " " + t.Table
-	out := []line{{NFT, table, table, object}}
+	out := []line{{spec.LineNFT, table, table, object}}
 	for _, s := range statements(t) {
 		if s.isRule() {
 			continue
@@ -65,7 +65,7 @@ func elements(t spec.NFT, object string) []line {
 		if s.element {
 			key, _, _ = strings.Cut(s.text, " : ")
 		}
-		out = append(out, line{NFT, s.block + "\n" + key, s.String(), object})
+		out = append(out, line{spec.LineNFT, s.block + "\n" + key, s.String(), object})
 	}
 	return out
 }
@@ -76,7 +76,7 @@ func compareChains(where string, before, after spec.Namespace) []Item {
 	var out []Item
 	for _, name := range bothKeys(was, will) {
 		for _, e := range edits(was[name], will[name]) {
-			e.Where, e.Type, e.Object = where, NFT, after.Object
+			e.Where, e.Type, e.Object = where, spec.LineNFT, after.Object
 			if e.Object == "" {
 				e.Object = before.Object
 			}

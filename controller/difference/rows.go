@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/heddle-sdn/heddle/controller/ovsdb/row"
+	"github.com/heddle-sdn/heddle/controller/spec"
 )
 
 // rows compares what is wanted in the OVSDB.
@@ -24,7 +25,7 @@ func rows(before, after Side) []Item {
 	for _, k := range keys {
 		old, had := was[k]
 		now, has := will[k]
-		item := Item{Where: OVSDB, Type: Row, Op: Change, Object: cmp.Or(rowObject(now), rowObject(old))}
+		item := Item{Where: OVSDB, Type: spec.LineRow, Op: Change, Object: cmp.Or(rowObject(now), rowObject(old))}
 		if had {
 			item.Before = rowText(old)
 		}

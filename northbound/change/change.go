@@ -212,10 +212,8 @@ func NameOf(r model.Resource) string {
 	case *model.PortForwarding:
 		return r.Protocol + " " + r.External.String()
 	}
-	if r == nil {
-		return ""
+	if meta := model.MetaOf(r); meta != nil {
+		return meta.Name
 	}
-	name := ""
-	model.WithMeta(r, func(m *model.Meta) { name = m.Name })
-	return name
+	return ""
 }

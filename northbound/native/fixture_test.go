@@ -132,7 +132,7 @@ func (f *fabric) Preview(before, after *model.Model) difference.Fabric {
 		return difference.Fabric{}
 	}
 	return difference.Fabric{
-		Hosts: []difference.Host{{Host: "h1", Diff: []difference.Item{{Where: "br-int", Type: difference.Flow, Op: difference.Add,
+		Hosts: []difference.Host{{Host: "h1", Diff: []difference.Item{{Where: "br-int", Type: spec.LineFlow, Op: difference.Add,
 			Text: "cookie=0x5d03000000000004, table=0 actions=drop", Object: "port/" + bluePt2}}}},
 		Unplanned: []difference.Unplanned{{Host: "h3", Cause: "host h3 is not connected"}},
 	}

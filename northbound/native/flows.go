@@ -217,7 +217,7 @@ func (e *flowEncoder) mentions(f *view.Flow, text string) bool {
 	b := append(e.says(append(append(e.scratch[:0], f.Flow.String()...), '\n'), f), '\n')
 	if f.Object != "" {
 		b = append(append(b, f.Object...), '\n')
-		if meta := metaOf(objectNamed(e.m, f.Object)); meta != nil {
+		if meta := model.MetaOf(objectNamed(e.m, f.Object)); meta != nil {
 			b = fmt.Append(b, meta.Name, "\n", meta.Request, "\n", meta.User)
 		}
 	}
@@ -258,7 +258,7 @@ func (e *flowEncoder) append(b []byte, f *view.Flow) []byte {
 // appendCause tells of the API object that caused a flow and of the request that changed it last.
 func (e *flowEncoder) appendCause(b []byte, object string) []byte {
 	b = appendMember(b, ',', "object", object)
-	meta := metaOf(objectNamed(e.m, object))
+	meta := model.MetaOf(objectNamed(e.m, object))
 	if meta == nil {
 		return b
 	}

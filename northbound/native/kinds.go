@@ -59,32 +59,13 @@ func kindNamed(name string, who identity.Identity) (kind, error) {
 	return kinds[i], nil
 }
 
-// metaOf returns what API objects have in common; nil for a host.
-func metaOf(r model.Resource) *model.Meta {
-	switch r := r.(type) {
-	case *model.Network:
-		return &r.Meta
-	case *model.Subnet:
-		return &r.Meta
-	case *model.Port:
-		return &r.Meta
-	case *model.Router:
-		return &r.Meta
-	case *model.FloatingIP:
-		return &r.Meta
-	case *model.PortForwarding:
-		return &r.Meta
-	}
-	return nil
-}
-
 // mayShow reports whether the sender may know of an object: those of its project, and networks that
 // everybody may use, with their subnets.
 func mayShow(m *model.Model, who identity.Identity, r model.Resource) bool {
 	if who.Admin {
 		return true
 	}
-	meta := metaOf(r)
+	meta := model.MetaOf(r)
 	if meta == nil {
 		return false
 	}

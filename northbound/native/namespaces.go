@@ -82,7 +82,7 @@ func viewLine(m *model.Model, l spec.Line) lineView {
 	v := lineView{Type: l.Type, Text: l.Text, Says: l.Says, Object: l.Object}
 	if r := objectNamed(m, l.Object); r != nil {
 		v.ObjectName = change.NameOf(r)
-		if meta := metaOf(r); meta != nil {
+		if meta := model.MetaOf(r); meta != nil {
 			v.Request, v.User, v.Rev = meta.Request, meta.User, meta.Rev
 		}
 	}

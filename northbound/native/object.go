@@ -50,7 +50,7 @@ func (s *server) showObject(w http.ResponseWriter, r *http.Request) error {
 	state := s.viewObjects(m, who).state(object)
 	v := wholeObjectView{Kind: k.name, ID: id, Name: change.NameOf(object), Status: state.Status, OK: state.OK(), Host: state.Host,
 		Conditions: state.Conditions, Related: related(m, who, object), Effects: []effectView{}}
-	if meta := metaOf(object); meta != nil {
+	if meta := model.MetaOf(object); meta != nil {
 		cause := causeOf(*meta)
 		v.Project, v.Changed = meta.Project, &cause
 	}

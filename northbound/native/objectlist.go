@@ -48,7 +48,7 @@ func (s *server) listObjects(w http.ResponseWriter, r *http.Request) error {
 	text := strings.ToLower(q.text("q"))
 	var matched []model.Resource
 	for r := range k.all(m) {
-		meta := metaOf(r)
+		meta := model.MetaOf(r)
 		if mayShow(m, who, r) &&
 			(!q.has("project_id") || meta != nil && meta.Project == q.text("project_id")) &&
 			(!q.has("name") || change.NameOf(r) == q.text("name")) &&
@@ -117,7 +117,7 @@ func (o objects) object(r model.Resource) objectView {
 	if c := state.Worst(); c != nil {
 		v.Reason, v.Message = c.Reason, c.Msg
 	}
-	if meta := metaOf(r); meta != nil {
+	if meta := model.MetaOf(r); meta != nil {
 		cause := causeOf(*meta)
 		v.Project, v.Changed = meta.Project, &cause
 	}

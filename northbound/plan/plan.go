@@ -314,6 +314,6 @@ func (p *Plans) mayKnow(who identity.Identity, e store.Edit) bool {
 	if r == nil {
 		r = e.Before
 	}
-	meta, ok := model.MetaOf(r)
-	return who.Admin || ok && who.Owns(meta.Project)
+	meta := model.MetaOf(r)
+	return who.Admin || meta != nil && who.Owns(meta.Project)
 }

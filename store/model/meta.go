@@ -32,10 +32,21 @@ func WithMeta(r Resource, change func(*Meta)) Resource {
 	return r
 }
 
-// MetaOf returns what every API object has, and whether r is one.
-func MetaOf(r Resource) (meta Meta, ok bool) {
-	if r != nil {
-		WithMeta(r, func(m *Meta) { meta, ok = *m, true })
+// MetaOf returns what every API object has, which must not be written; nil for what is no API object.
+func MetaOf(r Resource) *Meta {
+	switch r := r.(type) {
+	case *Network:
+		return &r.Meta
+	case *Subnet:
+		return &r.Meta
+	case *Port:
+		return &r.Meta
+	case *Router:
+		return &r.Meta
+	case *FloatingIP:
+		return &r.Meta
+	case *PortForwarding:
+		return &r.Meta
 	}
-	return meta, ok
+	return nil
 }
