@@ -41,7 +41,7 @@ ui-check: $(MODULES)
 # The packages of the lock file; node only where there is none.
 $(MODULES): $(UI)/package-lock.json
 	@command -v npm >/dev/null || scripts/install-packages nodejs npm
-	@cd $(UI) && npm ci --silent && touch node_modules/.package-lock.json
+	@cd $(UI) && npm ci --loglevel=error && touch node_modules/.package-lock.json
 
 test: check ui-check
 	@scripts/install-packages $(TEST_PACKAGES)

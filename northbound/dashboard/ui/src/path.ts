@@ -31,6 +31,25 @@ export function hops(steps: Step[]): Hop[] {
   return out;
 }
 
+const ENDS = new Set(['deliver', 'drop', 'answer']);
+
+/**
+ * The ways from the start to each end: one, unless the packet is copied. Those that arrive come first. What is only
+ * looked up on the way, such as a route or a neighbour's address, is no end, unless there is no other.
+ */
+export function ways(steps: Step[]): Step[][] {
+  const by = new Map(steps.map((s) => [s.id, s]));
+  let ends = steps.filter((s) => ENDS.has(s.kind));
+  if (ends.length === 0) ends = steps.slice(-1);
+  const out = ends.map((end) => {
+    const way: Step[] = [];
+    for (let s: Step | undefined = end; s; s = s.parent === null || s.parent === undefined ? undefined : by.get(s.parent)) way.unshift(s);
+    return way;
+  });
+  const arrives = (way: Step[]): number => Number(way[way.length - 1].kind === 'deliver');
+  return out.sort((a, b) => arrives(b) - arrives(a));
+}
+
 /** The pairs of hosts between which a packet goes through a tunnel, as "a b". */
 export function tunnelsOf(steps: Step[]): Set<string> {
   const out = new Set<string>();

@@ -35,6 +35,13 @@ function listed(names: unknown, max = 3): string {
   return all.slice(0, max).join('; ') + (all.length > max ? ` and ${all.length - max} more` : '');
 }
 
+/** What was altered: flows are counted, since their texts are long; what is told in words is told. */
+function altered(how: string, what: unknown): string {
+  const all = Array.isArray(what) ? what.map(String) : [];
+  if (all.length === 0) return '';
+  return all.every((t) => t.startsWith('cookie=')) ? `${all.length} ${how}` : `${how}: ${listed(all, 2)}`;
+}
+
 /** What an object, "port/ID", is called. */
 export type Name = (object: string) => string;
 
@@ -60,7 +67,7 @@ const SAY: Record<string, Say> = {
   ].join(' '),
   changes_missed: (b) => `changes after revision ${b.after} are not told`,
   reconciled: (b) => `${b.target}: ${flows(b)}${b.rev ? ` for revision ${b.rev}` : ''}${b.ms !== undefined ? ` in ${Math.round(b.ms)} ms` : ''}`,
-  drift: (b) => `${b.target} had been altered by others, and was repaired: ${[['missing', b.missing], ['altered', b.altered], ['too much', b.foreign]].filter(([, v]) => (Array.isArray(v) ? v.length : v)).map(([what, v]) => `${what}: ${listed(v, 2)}`).join('; ')}${b.more ? ` and ${b.more} more` : ''}`,
+  drift: (b) => `${b.target} had been altered by others, and was repaired: ${[altered('missing', b.missing), altered('altered', b.altered), altered('too much', b.foreign)].filter(Boolean).join('; ')}${b.more ? ` and ${b.more} more` : ''}`,
   reconcile_failed: (b) => `${b.target} could not be set right: ${b.cause}`,
   reconcile_recovered: (b) => `${b.target} is set right again${b.failed ? `, after ${b.failed} failed ${b.failed === 1 ? 'pass' : 'passes'}` : ''}`,
   mac_learned: (b) => `${b.mac} ${b.moved ? 'moved to' : 'was learned at'} ${b.via} of ${b.bridge}, VLAN ${b.vlan}`,

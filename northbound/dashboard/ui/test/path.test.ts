@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { grouped, hops, tunnelsOf } from '../src/path';
+import { grouped, hops, tunnelsOf, ways } from '../src/path';
 import type { Step } from '../src/types';
 
 const steps: Step[] = [
@@ -21,4 +21,15 @@ test('a picture of the way has each place once, and where it ends', () => {
 
 test('a tunnel is gone through where the host changes', () => {
   assert.deepEqual([...tunnelsOf(steps)], ['cmp1 net1', 'net1 cmp1']);
+});
+
+test('a packet that is copied has a way for each copy, those that arrive first', () => {
+  const copied: Step[] = [
+    ...steps,
+    { id: 5, parent: 0, kind: 'neighbour', host: 'cmp1', where: 'br-int' },
+    { id: 6, parent: 2, kind: 'tunnel', host: 'cmp2', where: 'br-tun' },
+    { id: 7, parent: 6, kind: 'deliver', host: 'cmp2', where: 'tap1' },
+  ];
+  assert.deepEqual(ways(copied).map((w) => w.map((s) => s.id)), [[0, 1, 2, 6, 7], [0, 1, 2, 3, 4]]);
+  assert.deepEqual(ways([]), []);
 });

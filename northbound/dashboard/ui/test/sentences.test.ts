@@ -10,6 +10,7 @@ test('events are told in words', () => {
     [event('switch_down', { bridge: 'br-int', cause: 'connection reset' }), 'bridge br-int is gone: connection reset'],
     [event('reconciled', { target: 'br-tun', rev: 41, added: 3, updated: 0, deleted: 1, ms: 4.2 }), 'br-tun: 3 added, 1 removed for revision 41 in 4 ms'],
     [event('drift', { target: 'br-int', missing: ['a', 'b', 'c'], altered: [], more: 0 }), 'br-int had been altered by others, and was repaired: missing: a; b and 1 more'],
+    [event('drift', { target: 'br-tun', missing: ['cookie=0x1, table=20 actions=drop', 'cookie=0x2, actions=drop'], foreign: ['cookie=0x3'] }), 'br-tun had been altered by others, and was repaired: 2 missing; 1 too much'],
     [event('changed', { rev: 5, user: 'ann', put: ['port/023a4eb2-cad3', 'host/cmp1'], deleted: ['network/7'] }), 'revision 5: ann put port 023a4eb2, host cmp1, deleted network 7'],
     [event('service_moved', { service: 'router', object: 'router/1', from: 'net1', to: 'net2', cause: 'agent_lost' }), 'router 1 moved from net1 to net2 (agent lost)'],
     [event('port_plugged', { port: '1', interface: 'tap1', vlan: 2 }), 'port 1 was plugged as tap1, local VLAN 2'],

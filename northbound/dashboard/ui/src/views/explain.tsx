@@ -85,7 +85,7 @@ function Answer({ trace }: { trace: Trace }) {
         <p class="dim"><a href={`${to('topology')}?${q}`}>Show it on the topology</a>{trace.rev ? ` · ${trace.state === 'actual' ? 'flows as they are now' : 'flows as they should be'} at revision ${trace.rev}` : ''}</p>
         {trace.packet && <details><summary class="dim">The packet</summary><code>{trace.packet}</code></details>}
       </section>
-      <PathMap steps={shown.steps} verdict={shown.verdict} />
+      <PathMap steps={shown.steps} />
       {trace.reply && <div class="chips" role="group" aria-label="Direction"><button type="button" aria-pressed={!reply} onClick={() => setReply(false)}>The packet</button><button type="button" aria-pressed={reply} onClick={() => setReply(true)}>Its answer</button></div>}
       <ol class="steps">{grouped(shown.steps).map((g, i) => (
         <li key={i} class="host-group">
