@@ -267,5 +267,5 @@ func (e *flowEncoder) appendCause(b []byte, object string) []byte {
 			b = appendMember(b, ',', x.name, x.value)
 		}
 	}
-	return b
+	return strconv.AppendUint(append(b, `,"rev":`...), meta.Rev, 10)
 }
