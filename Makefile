@@ -5,7 +5,7 @@ BIN     := bin/heddle
 PKGS    := ./...
 # What a lab needs, and beyond that what tests need.
 LAB_PACKAGES  := openvswitch-switch openvswitch-common iproute2 iputils-ping ethtool nftables util-linux curl jq dnsmasq-base radvd udhcpc
-TEST_PACKAGES := $(LAB_PACKAGES) openvswitch-pki tcpdump procps python3-openstackclient isc-dhcp-client gcc libc6-dev
+TEST_PACKAGES := $(LAB_PACKAGES) openvswitch-pki prometheus tcpdump procps python3-openstackclient isc-dhcp-client gcc libc6-dev
 STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
 .PHONY: all build demo test check ui ui-check bench golden docs fuzz clean
