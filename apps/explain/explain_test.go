@@ -320,3 +320,16 @@ func edge(w *explaintest.World, fn func(*model.Router)) model.Resource {
 	fn(&changed)
 	return &changed
 }
+
+// Who is outside on a subnet without a gateway there has an address that no port has.
+func TestSomeoneOutsideHasAFreeAddress(t *testing.T) {
+	w := explaintest.New()
+	s, _ := w.Model.Subnets.Get("lan-s")
+	changed := *s
+	changed.Gateway = netip.Addr{}
+	w.Put(&changed)
+	a := ask(t, w, explain.Question{From: explain.Origin{External: true}, Port: explaintest.Server})
+	if got := tell(a); got != "delivered server@cmp2, reply delivered physical network physnet1@cmp2" || !strings.Contains(a.Message, "from 172.16.0.1 to 172.16.0.16") {
+		t.Errorf("%s: %s", got, a.Message)
+	}
+}

@@ -283,11 +283,7 @@ func (f *fabric) source(q Question, a *asked) (netip.Addr, error) {
 	var own []netip.Prefix
 	switch {
 	case a.from.outside != nil:
-		s := f.subnetWith(a.from.outside, a.p.Dst)
-		if s == nil || !s.Gateway.IsValid() || f.userOf(a.from.outside, s.Gateway) != nil {
-			return netip.Addr{}, badQuestion("src_ip is needed: %s has no gateway outside whose address could be taken", f.title(a.from.outside))
-		}
-		return s.Gateway, nil
+		return f.someoneOutside(a)
 	case a.goal.dhcp:
 		return unspecified, nil
 	case a.from.end != nil:
@@ -309,6 +305,20 @@ func (f *fabric) source(q Question, a *asked) (netip.Addr, error) {
 		return netip.Addr{}, badQuestion("src_ip is needed: where the packet comes from there is no %s address", version)
 	}
 	return src, nil
+}
+
+// someoneOutside is an address for who is outside: that of the subnet's gateway, or else one that no port has.
+func (f *fabric) someoneOutside(a *asked) (netip.Addr, error) {
+	s := f.subnetWith(a.from.outside, a.p.Dst)
+	if s.Gateway.IsValid() && f.userOf(a.from.outside, s.Gateway) == nil {
+		return s.Gateway, nil
+	}
+	for ip := s.CIDR.Masked().Addr().Next(); s.CIDR.Contains(ip.Next()); ip = ip.Next() {
+		if ip != a.p.Dst && f.userOf(a.from.outside, ip) == nil {
+			return ip, nil
+		}
+	}
+	return netip.Addr{}, badQuestion("src_ip is needed: all addresses of %s are in use", f.title(s))
 }
 
 // userOf returns the port that has an address on a network, nil if none has.

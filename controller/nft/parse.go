@@ -179,41 +179,51 @@ func (s *set) add(element string) {
 
 // canonical returns a key or value in the one way of writing that look-ups use.
 func canonical(text string, types []string) (string, error) {
-	parts := strings.Split(strings.TrimSpace(text), concat)
+	if len(types) == 1 { // as most elements of long maps are
+		return canonicalPart(text, types[0])
+	}
+	parts := strings.Split(text, concat)
 	if len(parts) != len(types) {
 		return "", fmt.Errorf("has %d parts, not %d", len(parts), len(types))
 	}
 	for i, part := range parts {
-		part = strings.TrimSpace(part)
-		switch types[i] {
-		case "ipv4_addr", "ipv6_addr":
-			a, err := netip.ParseAddr(part)
-			if err != nil || a.Is4() != (types[i] == "ipv4_addr") {
-				return "", fmt.Errorf("%q is no %s", part, types[i])
-			}
-			parts[i] = a.String()
-		case "inet_service":
-			n, err := strconv.ParseUint(part, 10, 16)
-			if err != nil {
-				return "", fmt.Errorf("%q is no port's number", part)
-			}
-			parts[i] = strconv.FormatUint(n, 10)
-		case "inet_proto":
-			n, err := protocol(part)
-			if err != nil {
-				return "", err
-			}
-			parts[i] = strconv.Itoa(int(n))
-		case "ifname":
-			if strings.HasSuffix(strings.Trim(part, `"`), "*") {
-				return "", fmt.Errorf("%q stands for many links", part)
-			}
-			parts[i] = strings.Trim(part, `"`)
-		default:
-			return "", fmt.Errorf("type %s is not known", types[i])
+		var err error
+		if parts[i], err = canonicalPart(part, types[i]); err != nil {
+			return "", err
 		}
 	}
 	return strings.Join(parts, concat), nil
+}
+
+func canonicalPart(part, kind string) (string, error) {
+	part = strings.TrimSpace(part)
+	switch kind {
+	case "ipv4_addr", "ipv6_addr":
+		a, err := netip.ParseAddr(part)
+		if err != nil || a.Is4() != (kind == "ipv4_addr") {
+			return "", fmt.Errorf("%q is no %s", part, kind)
+		}
+		if a.Is4() {
+			return part, nil // there is no other way of writing it
+		}
+		return a.String(), nil
+	case "inet_service":
+		n, err := strconv.ParseUint(part, 10, 16)
+		if err != nil {
+			return "", fmt.Errorf("%q is no port's number", part)
+		}
+		return strconv.FormatUint(n, 10), nil
+	case "inet_proto":
+		n, err := protocol(part)
+		return strconv.Itoa(int(n)), err
+	case "ifname":
+		name := strings.Trim(part, `"`)
+		if strings.HasSuffix(name, "*") {
+			return "", fmt.Errorf("%q stands for many links", part)
+		}
+		return name, nil
+	}
+	return "", fmt.Errorf("type %s is not known", kind)
 }
 
 // target reads a value that packets are translated to.

@@ -203,7 +203,7 @@ func (f *fabric) testTraces(x, z, y *vm) {
 		mac, proto string
 	}{"other_host": {z, z.MAC, "icmp"}, "by_the_router": {y, f.macOf(t, "10.0.31.1"), "icmp"}} {
 		e := f.explain("port/"+x.port.ID, c.to.IP().String(), "state", "actual")
-		want := trace("cmp1", "br-int", fmt.Sprintf("in_port=%s,%s,dl_src=%s,dl_dst=%s,nw_src=%s,nw_dst=%s,nw_ttl=64", f.tap(x), c.proto, x.MAC, c.mac, x.IP(), c.to.IP()))
+		want := trace("cmp1", "br-int", fmt.Sprintf("in_port=%s,%s,dl_src=%s,dl_dst=%s,nw_src=%s,nw_dst=%s,nw_ttl=64", x.Tap, c.proto, x.MAC, c.mac, x.IP(), c.to.IP()))
 		if got := e.told("cmp1"); len(want) < 4 || !slices.Equal(got, want) {
 			t.Errorf("%s: on cmp1\n%v, ofproto/trace says\n%v", name, got, want)
 		}
@@ -222,13 +222,6 @@ func (f *fabric) testTraces(x, z, y *vm) {
 	if got := e.told("cmp2"); len(want) < 4 || !slices.Equal(got, want) {
 		t.Errorf("on cmp2\n%v, ofproto/trace says\n%v", got, want)
 	}
-}
-
-// tap is the interface of a virtual machine on br-int.
-func (f *fabric) tap(v *vm) string {
-	f.t.Helper()
-	out := f.vsctl(v.Host, "--bare", "--columns=name", "find", "Interface", "external_ids:iface-id="+v.port.ID)
-	return strings.TrimSpace(out)
 }
 
 // macOf is the MAC address of the port that has an address.

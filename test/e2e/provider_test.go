@@ -54,6 +54,24 @@ func TestProviderNetworks(t *testing.T) {
 		}
 		f.allReach(5*time.Second, others...)
 	})
+	t.Run("explanations_hold", func(t *testing.T) {
+		f := f.in(t)
+		for _, c := range []struct {
+			from *vm // nil for the internet
+			to   netip.Addr
+		}{{x, y.IP()}, {y, x.IP()}, {x, netip.MustParseAddr("198.51.100.1")}, {nil, x.IP()}, {nil, y.IP()}, {vlans[0], vlans[1].IP()}, {others[1], others[0].IP()},
+			{vlans[0], netip.MustParseAddr("10.0.66.99")}} {
+			from := "external"
+			if c.from != nil {
+				from = "port/" + c.from.port.ID
+			}
+			e := f.explain(from, c.to.String(), "state", "actual")
+			// Nobody knows who is on a physical network: an address that no port has may be there.
+			if real := f.pings(c.from, c.to); e.works() != real && !strings.Contains(e.Message, "who is there is not known") {
+				t.Errorf("a ping from %s to %s is answered: %v, and explained: %s", from, c.to, real, e.tell())
+			}
+		}
+	})
 	t.Run("frames_carry_the_networks_tag_on_the_wire", func(t *testing.T) { f.in(t).testWireTags(x, vlans[0], others[0], other.Segment) })
 	t.Run("host_without_the_physical_network_says_so", func(t *testing.T) { f.in(t).testNoPhysnet(vlan, vlans[0]) })
 	f.noDrift()
