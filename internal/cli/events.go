@@ -156,11 +156,11 @@ func (p *Program) historyCommand() *cobra.Command {
 			}
 		}
 		if len(args) == 1 {
-			kind, id, err := s.resolveObject(ctx, args[0])
+			asked, err := s.historyOf(ctx, args[0])
 			if err != nil {
 				return err
 			}
-			query.Set("object", kind+"/"+id)
+			query.Set("object", asked)
 		}
 		var answer object
 		if err := s.Get(ctx, "/v1/history", query, &answer); err != nil {
@@ -180,6 +180,20 @@ func (p *Program) historyCommand() *cobra.Command {
 	}
 	o.formatFlag(cmd)
 	return cmd
+}
+
+// historyOf is the object to ask the history of. One that was deleted is known by its id alone.
+func (s *session) historyOf(ctx context.Context, word string) (string, error) {
+	kind, id, err := s.resolveObject(ctx, word)
+	if code, _ := ExitCode(err); code != exitNotFound {
+		return kind + "/" + id, err
+	}
+	noun, name, _ := strings.Cut(word, "/")
+	r, unknown := resourceNamed(noun)
+	if unknown != nil || !uuid.MatchString(name) {
+		return "", err
+	}
+	return r.name + "/" + name, nil
 }
 
 func (s *session) printChange(c object) {

@@ -267,7 +267,7 @@ func newWorld(t *testing.T, auth identity.Authenticator) *world {
 	networking := neutron.New(neutron.Config{Store: drafts, L2: w.ops, Routers: router.New(w.ops), NAT: nat.New(w.ops), Auth: auth, Status: states{w.fabric},
 		Log: entry, Around: plans.Around(neutron.Refuse)})
 	plans.Show(networking.Attributes, native.HostAttributes)
-	w.api = httpd.Mounts{"/": networking, "/v1": native.New(native.Config{Store: drafts, Past: w.store, Plans: plans, Documents: networking, Hosts: w.ops, Fabric: w.fabric, MACs: maclearn.New(clock),
+	w.api = httpd.Mounts{"/": networking, "/v1": native.New(native.Config{Store: drafts, Past: w.store, History: w.store, Attributes: networking.Attributes, Plans: plans, Documents: networking, Hosts: w.ops, Fabric: w.fabric, MACs: maclearn.New(clock),
 		Events: w.events, Counters: tally{}, Auth: auth, Log: entry, Version: "1.2.0", Now: clock}),
 		"/livez": httpd.Livez(), "/readyz": httpd.Readyz(httpd.Check{Name: "store", Ready: func() error { return nil }})}
 	w.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

@@ -154,6 +154,25 @@ func TestHistoryShowsWhatFollowed(t *testing.T) {
 	}
 }
 
+// The history of an object is there when the object is not any more, by its id.
+func TestHistoryOfWhatWasDeleted(t *testing.T) {
+	w := newOffice(t)
+	id := strings.TrimSpace(w.must("get", "port", "db", "-o", "jsonpath={.id}"))
+	if out := w.must("history", "port/db"); !strings.Contains(out, "port/db created") {
+		t.Errorf("while it is there:\n%s", out)
+	}
+	w.must("delete", "pf", strings.TrimSpace(w.must("get", "pf", "-o", "jsonpath={.items[0].id}")))
+	w.must("delete", "port", "db")
+	if out := w.must("history", "port/"+id); !strings.Contains(out, "deleted") || !strings.Contains(out, "by noauth, request req-") {
+		t.Errorf("afterwards:\n%s", out)
+	}
+	for args, code := range map[string]int{"history port/db": exitNotFound, "history db": exitUsage, "history --since x": exitRefused} {
+		if _, errs, got := w.run(strings.Fields(args)...); got != code {
+			t.Errorf("heddle %s: exit code %d, want %d: %s", args, got, code, errs)
+		}
+	}
+}
+
 func TestExplainSaysByItsExitCode(t *testing.T) {
 	w := newOffice(t)
 	for args, code := range map[string]int{
