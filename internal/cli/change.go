@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -161,6 +162,12 @@ func (p *Program) createOne(r *resource) *cobra.Command {
 		switch {
 		case r.key == "name":
 			path = r.itemPath(args[0])
+			// PUT would replace what was said of one that is there.
+			if err := s.Get(ctx, path, nil, nil); err == nil {
+				return &failure{exitRefused, fmt.Errorf("there is %s %s already; heddle set %s %s changes it", r.name, args[0], r.name, args[0])}
+			} else if !client.IsNotFound(err) {
+				return err
+			}
 		case r.pathOf != nil:
 			if body.text("floatingip_id") == "" {
 				return usagef("--floatingip is needed: whose port is it?")

@@ -57,6 +57,13 @@ Filters are those of the kind (heddle get flows --host cmp1 --table to_unicast),
 	for name, says := range filterFlags() {
 		o.filters[name] = cmd.Flags().String(name, "", says)
 	}
+	for _, r := range kindsOfThings() {
+		for _, f := range r.filters {
+			if f.truth {
+				cmd.Flags().Lookup(f.flag).NoOptDefVal = "true"
+			}
+		}
+	}
 	p.completeFilters(cmd)
 	return cmd
 }

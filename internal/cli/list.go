@@ -75,7 +75,7 @@ func (s *session) resolve(ctx context.Context, r *resource, word string) (object
 		return nil, err
 	}
 	// Other projects' objects can be meant, an external network, say; those of the project come first.
-	if own := slices.DeleteFunc(slices.Clone(named), func(o object) bool { return o.text("project_id") != s.project }); len(own) > 0 {
+	if own := slices.DeleteFunc(slices.Clone(named), func(o object) bool { return o.text("project_id") != s.project }); s.project != "" && len(own) > 0 {
 		named = own
 	}
 	if len(named) > 0 || !idStart.MatchString(word) {

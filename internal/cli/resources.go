@@ -56,6 +56,7 @@ type filter struct {
 	refers string // the value names such a resource; its id is compared
 	says   string
 	param  string // by which the server chooses; empty if the client does
+	truth  bool   // the value may be left out, and is then true
 }
 
 // kindsOfThings are the resources in the order of the documentation.
@@ -134,7 +135,7 @@ func networkResource() *resource {
 			{title: "SUBNETS", path: "subnets", refers: "subnet"}, {title: "EXTERNAL", path: "router:external"}, statusColumn, reasonColumn,
 			{title: "MTU", path: "mtu", wide: true}, {title: "SHARED", path: "shared", wide: true}, {title: "PHYSNET", path: "provider:physical_network", wide: true},
 			ownerColumn, whyColumn},
-		filters: []filter{{flag: "external", member: "router:external", says: "external networks, or with =false the others", param: "router:external"},
+		filters: []filter{{flag: "external", member: "router:external", says: "external networks, or with =false the others", param: "router:external", truth: true},
 			{flag: "type", member: "provider:network_type", says: "networks of a type", param: "provider:network_type"}},
 		attributes: networkAttributes(), create: "POST", update: "PUT", remove: true}
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -111,7 +112,8 @@ func eventResource() *resource {
 		path: "/v1/events", list: "events", key: "id",
 		columns: []column{{title: "TIME", path: "time"}, {title: "KIND", path: "kind"}, {title: "HOST", path: "host"}, {title: "WHAT", path: "body"}, {title: "ID", path: "id", wide: true}},
 		filters: []filter{{flag: "kind", member: "kind", says: "events of a kind: changed, drift"}, {flag: "host", member: "host", says: "events of a host"},
-			{flag: "limit", says: "how many, the newest (100)", param: "limit"}}}
+			{flag: "limit", says: "how many, the newest (100)"}},
+		fetch: fetchEvents}
 }
 
 func planResource() *resource {
@@ -223,6 +225,21 @@ func orAny(s string) string {
 		return "any"
 	}
 	return s
+}
+
+// fetchEvents reads the newest events that were chosen.
+func fetchEvents(ctx context.Context, s *session, chosen url.Values) ([]object, error) {
+	limit := 100
+	if chosen.Has("limit") {
+		var err error
+		if limit, err = strconv.Atoi(chosen.Get("limit")); err != nil {
+			return nil, usagef("--limit %q is no number", chosen.Get("limit"))
+		}
+	}
+	events, _, err := s.recentEvents(ctx, func(e object) bool {
+		return (!chosen.Has("kind") || e.text("kind") == chosen.Get("kind")) && (!chosen.Has("host") || e.text("host") == chosen.Get("host"))
+	}, limit)
+	return events, err
 }
 
 // fetchNamespaces lists the namespaces of every host, or of the chosen one.
