@@ -18,8 +18,7 @@ import (
 
 var update = flag.Bool("update", false, "write golden files")
 
-// read builds a state from what ip(8) printed of it, as in testdata/NAME.txtar without the parts that it
-// has not.
+// machine is what ip(8) prints of a host, and what else its state is made of.
 type machine struct {
 	addresses        string // ip -j address show dev eth0
 	bridge           string // of br-ex

@@ -55,7 +55,7 @@ func Reached(ctx context.Context, s State, witnesses []Witness) error {
 		}
 	}
 	if len(witnesses) == 0 {
-		return errors.New("there is no default gateway to ask; say who is to confirm")
+		return fmt.Errorf("no default route leads through %s, so there is no gateway to ask: name somebody else by --confirm, or ask nobody by --confirm-timeout 0", s.NIC)
 	}
 	for _, w := range witnesses {
 		if err := w.ask(ctx); err != nil {

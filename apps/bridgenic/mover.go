@@ -140,7 +140,7 @@ func (m *Mover) transact(ctx context.Context, nic, bridge string, undo bool) ([]
 		err = m.await(ctx, want)
 	}
 	if err != nil {
-		return taken, errors.Join(err, m.restore(context.WithoutCancel(ctx), file, now))
+		return taken, errors.Join(err, m.restore(ctx, file, now))
 	}
 	if undo {
 		return taken, file.remove()
@@ -219,7 +219,7 @@ func (m *Mover) Recover(ctx context.Context) ([]string, error) {
 // restore rolls a move back. It stops at a step that fails and begins anew after a while: the host is reached
 // after each step, but not if one is left out.
 func (m *Mover) restore(ctx context.Context, file journalFile, j *journal) error {
-	ctx, cancel := context.WithTimeout(ctx, restTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restTime)
 	defer cancel()
 	boot, err := m.Host.Boot()
 	if err != nil {
