@@ -1,6 +1,9 @@
 package cli
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // What does not hold and may be meant so, or is not known, is no fault, and comes after what is one.
 func TestFaultsComeFirst(t *testing.T) {
@@ -16,5 +19,12 @@ func TestFaultsComeFirst(t *testing.T) {
 		if got := holding(c); got != want {
 			t.Errorf("%v is %s, want %s", c, got, want)
 		}
+	}
+}
+
+func TestTimesHaveWholeSeconds(t *testing.T) {
+	o := object{"at": "2026-11-29T16:44:21.324498009Z", "with": map[string]any{"a": "x 2026-11-29T16:44:21.5+01:00", "ip": "10.0.0.1"}}
+	if got := o.text("at") + " " + o.text("with"); got != "2026-11-29T16:44:21Z a=x 2026-11-29T16:44:21+01:00,ip=10.0.0.1" {
+		t.Error(strings.TrimSpace(got))
 	}
 }

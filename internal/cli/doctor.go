@@ -368,11 +368,11 @@ func (d *doctor) objects(ctx context.Context, admin bool) {
 			if name == "" {
 				name = o.text("id")
 			}
-			d.Fail(r.plural, fmt.Sprintf("%d wait, %s; %s/%s: %s", count[reason], reason, r.name, name, o.text("message")),
+			d.Fail(r.plural, fmt.Sprintf("%s, %d of them; %s/%s: %s", reason, count[reason], r.name, name, o.text("message")),
 				fmt.Sprintf("heddle describe %s/%s; heddle get %s --filter state.reason=%s lists them", r.name, name, r.plural, reason))
 		}
 		if len(count) == 0 {
-			d.OK(r.plural, "none of %s waits for something", orNobody(answer.text("matched")))
+			d.OK(r.plural, "%s, and nothing is wrong with them", zero(answer.text("matched")))
 		}
 	}
 }

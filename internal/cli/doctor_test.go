@@ -18,7 +18,7 @@ func TestDoctorFindsNothingWrongWithTheOffice(t *testing.T) {
 		t.Errorf("exit code %d: %s%s", code, out, errs)
 	}
 	for _, says := range []string{"it answers", "all checks hold", "administrator noauth", "host cmp1: connected, no problems", "6 directions are up", "agent of net1: 2 namespaces are as wanted",
-		"routers: none of 1 waits", "flows of br-tun on cmp2", "drift: none in the last hour"} {
+		"routers: 1, and nothing is wrong", "flows of br-tun on cmp2", "drift: none in the last hour"} {
 		if !strings.Contains(out, says) {
 			t.Errorf("it does not say %q:\n%s", says, out)
 		}
@@ -60,7 +60,7 @@ func TestDoctorSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 		"other_version": {answer("/v1/status", 200, `{"version":"1.3.0","revision":7,"hosts":{"behind":["cmp1"]},"switches":{"unclaimed":2}}`),
 			[]string{"the server is 1.3.0, this program 1.2.0", "hosts cmp1 have not confirmed revision 7", "2 connected bridges belong to no host"}},
 		"subnet_exhausted": {answer("/v1/objects/subnet", 200, `{"objects":[{"id":"s1","name":"tiny","ok":false,"reason":"SubnetExhausted","message":"all 1 addresses are used: widen it"}],"matched":1}`),
-			[]string{"fail  subnets: 1 wait, SubnetExhausted; subnet/tiny: all 1 addresses are used", "heddle describe subnet/tiny"}},
+			[]string{"fail  subnets: SubnetExhausted, 1 of them; subnet/tiny: all 1 addresses are used", "heddle describe subnet/tiny"}},
 		"no_token": {answer("/v1/whoami", 401, `{"error":{"message":"The request you have made requires authentication."}}`), []string{"fail  token: The request"}},
 		"broken":   {answer("/v1/hosts", 500, `{"error":{"message":"internal error"}}`), []string{"fail  hosts: internal error"}},
 	} {

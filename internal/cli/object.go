@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -26,8 +27,13 @@ func (o object) member(path string) any {
 	return at
 }
 
-// text returns a member as people read it; lists are joined by commas.
-func (o object) text(path string) string { return textOf(o.member(path)) }
+// text returns a member as people read it: lists are joined by commas, times have whole seconds.
+func (o object) text(path string) string {
+	return fraction.ReplaceAllString(textOf(o.member(path)), "$1$2")
+}
+
+// fraction finds the fraction of a second in times of RFC 3339.
+var fraction = regexp.MustCompile(`(\d\d\d\d-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d+(Z|[+-]\d\d:\d\d)`)
 
 // objects returns a member that is a list of documents.
 func (o object) objects(path string) []object {
