@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/goccy/go-yaml"
 
 	"github.com/heddle-sdn/heddle/northbound/change"
 	"github.com/heddle-sdn/heddle/northbound/identity"
@@ -101,6 +104,25 @@ func TestDocumentIsAppliedOnce(t *testing.T) {
 	}
 	if got := a.applies(member, doc); len(got.Changes) != 0 {
 		t.Errorf("after an edit of something else: %v", did(got.Changes))
+	}
+}
+
+// TestExampleIsADocument keeps the file that users begin with in order.
+func TestExampleIsADocument(t *testing.T) {
+	text, err := os.ReadFile("../../examples/tenant.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := yaml.YAMLToJSON(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := newAPI(t)
+	a.external("public", "203.0.113.0/24")
+	first := a.applies(member, change.Document{Body: parseDoc(t, string(doc)), Prune: true})
+	again := a.applies(member, change.Document{Body: parseDoc(t, string(doc)), Prune: true})
+	if len(first.Changes) < 7 || len(again.Changes) != 0 || again.Unchanged != 7 {
+		t.Errorf("first %v, again %v", did(first.Changes), did(again.Changes))
 	}
 }
 
