@@ -129,18 +129,20 @@ func (c *Controller) foresee(m *model.Model, seen map[string]sighting, to *prosp
 // whether that is news.
 func (h *foreseen) come(other *spec.Spec) bool {
 	news := false
-	for _, l := range links(h.spec) {
+	wanted := links(h.spec)
+	for _, l := range wanted {
 		news = h.appear(row.IntBridge, l.Peer, l.Port) || news
 	}
 	for peer, l := range links(other) {
-		if _, stays := links(h.spec)[peer]; !stays {
+		if _, stays := wanted[peer]; !stays {
 			news = h.vanish(row.IntBridge, peer, l.Port) || news
 		}
 	}
 	if h.Observed.Rows == nil {
 		return news
 	}
-	for _, r := range specRows(h.spec) {
+	rows := specRows(h.spec)
+	for _, r := range rows {
 		switch r := r.(type) {
 		case row.Bridge:
 			news = h.appearBridge(r.Name) || news
@@ -151,7 +153,7 @@ func (h *foreseen) come(other *spec.Spec) bool {
 		}
 	}
 	for k, r := range specRows(other) {
-		if _, stays := specRows(h.spec)[k]; stays {
+		if _, stays := rows[k]; stays {
 			continue
 		}
 		switch r := r.(type) {

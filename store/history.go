@@ -2,7 +2,6 @@ package store
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -56,21 +55,34 @@ func historyRecord(c Change) (Record, error) {
 
 func historyKey(rev uint64) string { return fmt.Sprintf("%020d", rev) }
 
-// decode reads a change; after is the model that it led to.
+// touched tells of the change in short.
+func (p pastChange) touched(rev uint64) Touched {
+	t := Touched{Rev: rev, Time: p.Time, Cause: Cause{Request: p.Request, User: p.User}, Resources: make([]Ref, len(p.Edits))}
+	for i, e := range p.Edits {
+		t.Resources[i] = Ref{e.Kind, e.Key}
+	}
+	return t
+}
+
+// edits reads the edits of a change; after is the model that it led to.
 func (p pastChange) edits(d Decoder, after *model.Model) ([]Edit, error) {
 	out := make([]Edit, len(p.Edits))
 	for i, e := range p.Edits {
 		out[i].After = after.Get(e.Kind, e.Key)
-		if e.Before == nil {
-			continue
-		}
-		before, err := d.Decode(Record{Kind: e.Kind, Key: e.Key, Value: e.Before})
-		if err != nil {
+		var err error
+		if out[i].Before, err = e.before(d); err != nil {
 			return nil, err
 		}
-		out[i].Before = before
 	}
 	return out, nil
+}
+
+// before is what the resource was, nil if it did not exist.
+func (e pastEdit) before(d Decoder) (model.Resource, error) {
+	if e.Before == nil {
+		return nil, nil
+	}
+	return d.Decode(Record{Kind: e.Kind, Key: e.Key, Value: e.Before})
 }
 
 // history is the records of the newest changes, without a gap up to the published revision. It is safe
@@ -142,66 +154,110 @@ func (h *history) upTo(rev uint64) (first uint64, records [][]byte) {
 	return first, h.records[:n:n]
 }
 
+// Touched is a change in short.
+type Touched struct {
+	Rev       uint64
+	Time      time.Time
+	Cause     Cause
+	Resources []Ref // in the order they were first changed
+}
+
+// Ref names a resource.
+type Ref struct{ Kind, Key string }
+
 // Past is a change with the models around it.
 type Past struct {
 	Change
 	Before, After *model.Model
 }
 
-// errStop ends a walk.
-var errStop = errors.New("stop")
-
-// History visits the changes that are kept, newest first, until visit returns false, and returns the
-// revision of the oldest one. They are durable, and so told of after a restart as well.
-func (s *Store) History(visit func(Past) bool) (oldest uint64, err error) {
+// History visits those of the changes that are kept that are wanted, newest first, until visit returns
+// false, and returns the revision of the oldest one that is kept. They are durable, and so told of after a
+// restart as well. What is not wanted costs little.
+func (s *Store) History(want func(Touched) bool, visit func(Past) bool) (oldest uint64, err error) {
 	m := s.Snapshot()
 	oldest, records := s.history.upTo(m.Rev)
-	err = walk(m, oldest, records, func(p Past) error {
-		if !visit(p) {
-			return errStop
-		}
-		return nil
-	})
-	if errors.Is(err, errStop) {
-		err = nil
-	}
-	return oldest, err
-}
-
-// walk undoes changes one by one.
-func walk(m *model.Model, oldest uint64, records [][]byte, visit func(Past) error) error {
-	d := NewDecoder()
+	w := walker{decoder: NewDecoder(), model: m}
 	for i := len(records) - 1; i >= 0; i-- {
 		rev := oldest + uint64(i)
 		var p pastChange
 		if err := json.Unmarshal(records[i], &p); err != nil {
-			return fmt.Errorf("change of revision %d: %w", rev, err)
+			return oldest, fmt.Errorf("change of revision %d: %w", rev, err)
 		}
-		edits, err := p.edits(d, m)
+		t := p.touched(rev)
+		if !want(t) {
+			w.pass(p)
+			continue
+		}
+		past, err := w.step(t, p)
 		if err != nil {
-			return fmt.Errorf("change of revision %d: %w", rev, err)
+			return oldest, fmt.Errorf("change of revision %d: %w", rev, err)
 		}
-		c := Change{Rev: rev, Time: p.Time, Cause: Cause{Request: p.Request, User: p.User}, Edits: edits}
-		before := undo(m, c)
-		if err := visit(Past{Change: c, Before: before, After: m}); err != nil {
+		if !visit(past) {
+			break
+		}
+	}
+	return oldest, nil
+}
+
+// walker goes back through changes.
+type walker struct {
+	decoder Decoder
+	model   *model.Model     // without what was passed
+	passed  map[Ref]pastEdit // the oldest edit of each resource that was passed
+}
+
+// pass notes that a change has to be undone.
+func (w *walker) pass(p pastChange) {
+	if w.passed == nil {
+		w.passed = map[Ref]pastEdit{}
+	}
+	for _, e := range p.Edits {
+		w.passed[Ref{e.Kind, e.Key}] = e
+	}
+}
+
+// settle undoes what was passed.
+func (w *walker) settle() error {
+	edits := make([]Edit, 0, len(w.passed))
+	for r, e := range w.passed {
+		before, err := e.before(w.decoder)
+		if err != nil {
 			return err
 		}
-		m = before
+		edits = append(edits, Edit{Before: before, After: w.model.Get(r.Kind, r.Key)})
 	}
+	w.model, w.passed = undo(w.model, edits), nil
 	return nil
 }
 
-// undo returns the model that a change was made to.
-func undo(m *model.Model, c Change) *model.Model {
-	for i := len(c.Edits) - 1; i >= 0; i-- {
-		switch e := c.Edits[i]; {
-		case e.Before != nil:
-			m = m.With(e.Before)
-		case e.After != nil:
+// step undoes a change, and returns it.
+func (w *walker) step(t Touched, p pastChange) (Past, error) {
+	if err := w.settle(); err != nil {
+		return Past{}, err
+	}
+	edits, err := p.edits(w.decoder, w.model)
+	if err != nil {
+		return Past{}, err
+	}
+	after, before := *w.model, *undo(w.model, edits)
+	after.Rev, before.Rev = t.Rev, t.Rev-1
+	w.model = &before
+	return Past{Change{Rev: t.Rev, Time: t.Time, Cause: t.Cause, Edits: edits}, &before, &after}, nil
+}
+
+// undo returns the model before edits. All of them leave it before any comes back: what two have exchanged,
+// such as an address, must not be taken from the one by the other.
+func undo(m *model.Model, edits []Edit) *model.Model {
+	for _, e := range edits {
+		if e.After != nil {
 			m = m.Without(e.After)
 		}
 	}
-	was := *m
-	was.Rev = c.Rev - 1
-	return &was
+	for _, e := range edits {
+		if e.Before != nil {
+			m = m.With(e.Before)
+		}
+	}
+	return m
 }

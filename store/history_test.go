@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -16,7 +17,7 @@ import (
 // past lists what the history tells, newest first: "3 req-3 ann: +a -b ~c".
 func past(t *testing.T, s *Store) (lines []string, oldest uint64) {
 	t.Helper()
-	oldest, err := s.History(func(p Past) bool {
+	oldest, err := s.History(all, func(p Past) bool {
 		line := fmt.Sprintf("%d %s %s:", p.Rev, p.Cause.Request, p.Cause.User)
 		for _, e := range p.Edits {
 			switch {
@@ -39,6 +40,8 @@ func past(t *testing.T, s *Store) (lines []string, oldest uint64) {
 	}
 	return lines, oldest
 }
+
+func all(Touched) bool { return true }
 
 func TestHistoryOutlivesTheProcess(t *testing.T) {
 	b := &memory{records: map[ref][]byte{}}
@@ -86,7 +89,7 @@ func TestHistoryOutlivesTheProcess(t *testing.T) {
 		}
 	}
 	var first []uint64
-	if _, err := s.History(func(p Past) bool { first = append(first, p.Rev); return len(first) < 2 }); err != nil || !slices.Equal(first, []uint64{4, 3}) {
+	if _, err := s.History(all, func(p Past) bool { first = append(first, p.Rev); return len(first) < 2 }); err != nil || !slices.Equal(first, []uint64{4, 3}) {
 		t.Errorf("the first two: %v, %v", first, err)
 	}
 }
@@ -206,14 +209,54 @@ func TestHistoryUndoesAnything(t *testing.T) {
 	_ = s.Close()
 	s = opened(t, b)
 	n := 0
-	if _, err := s.History(func(p Past) bool {
+	visit := func(p Past) bool {
 		n++
 		if got := everything(p.After); got != was[p.Rev] {
 			t.Errorf("revision %d:\n%s\nwas\n%s", p.Rev, got, was[p.Rev])
 		}
+		if got, want := everything(p.Before), was[p.Rev-1]; got != want {
+			t.Errorf("before revision %d:\n%s\nwas\n%s", p.Rev, got, want)
+		}
 		return true
-	}); err != nil || n != len(was) {
+	}
+	if _, err := s.History(all, visit); err != nil || n != len(was) {
 		t.Errorf("%d changes of %d: %v", n, len(was), err)
+	}
+	n = 0 // what is passed over is undone all the same
+	if _, err := s.History(func(c Touched) bool { return c.Rev%7 == 0 }, visit); err != nil || n != len(was)/7 {
+		t.Errorf("%d changes of %d: %v", n, len(was)/7, err)
+	}
+	for rev, want := range was {
+		if m, err := s.At(rev); err != nil || everything(m) != want {
+			t.Errorf("revision %d: %v", rev, err)
+		}
+	}
+}
+
+// TestExchangedAddressesAreUndone: each of two ports got what the other had.
+func TestExchangedAddressesAreUndone(t *testing.T) {
+	b := &memory{records: map[ref][]byte{}}
+	s := opened(t, b)
+	ips := []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2")}
+	for i := range 2 {
+		if _, err := s.Update(context.Background(), func(tx *Tx) error {
+			for j, id := range []model.ID{"a", "b"} {
+				tx.Delete(&model.Port{Meta: model.Meta{ID: id}})
+				tx.Put(&model.Port{Meta: model.Meta{ID: id}, Network: "n", Tag: uint32(j + 1), FixedIPs: []model.FixedIP{{Subnet: "s", IP: ips[(i+j)%2]}}})
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m, err := s.At(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for j, id := range []model.ID{"a", "b"} {
+		if user, _ := m.AddressUser("s", ips[j]); user != id {
+			t.Errorf("at revision 1 %s is %s's, was %s's", ips[j], user, id)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/heddle-sdn/heddle/northbound/identity"
 	"github.com/heddle-sdn/heddle/store"
@@ -52,13 +53,13 @@ type Field struct {
 func Describe(who identity.Identity, before, after *model.Model, edits []store.Edit, show ...Attributes) []Object {
 	out := []Object{}
 	for _, object := range touched(before, after, edits) {
-		was, will := before.Get(object.kind, object.key), after.Get(object.kind, object.key)
+		was, will := before.Get(object.Kind, object.Key), after.Get(object.Kind, object.Key)
 		old, sawOld := attributes(who, before, was, show)
 		now, seesNow := attributes(who, after, will, show)
 		if !sawOld && !seesNow {
 			continue
 		}
-		o := Object{Op: Update, Object: object.kind + "/" + object.key, Name: cmp.Or(NameOf(will), NameOf(was)), Fields: fields(old, now)}
+		o := Object{Op: Update, Object: object.Kind + "/" + object.Key, Name: cmp.Or(NameOf(will), NameOf(was)), Fields: fields(old, now)}
 		switch {
 		case was == nil:
 			o.Op = Create
@@ -75,15 +76,12 @@ func Describe(who identity.Identity, before, after *model.Model, edits []store.E
 type ref struct{ kind, key string }
 
 // touched are the objects that edits are about, in the order of the edits, each once.
-func touched(before, after *model.Model, edits []store.Edit) []ref {
-	var out []ref
-	seen := map[ref]bool{}
+func touched(before, after *model.Model, edits []store.Edit) []store.Ref {
+	var out []store.Ref
+	seen := map[store.Ref]bool{}
 	for _, e := range edits {
-		r := e.After
-		if r == nil {
-			r = e.Before
-		}
-		if of := about(r); (before.Get(of.kind, of.key) != nil || after.Get(of.kind, of.key) != nil) && !seen[of] {
+		of := about(refOf(e))
+		if (before.Get(of.Kind, of.Key) != nil || after.Get(of.Kind, of.Key) != nil) && !seen[of] {
 			seen[of] = true
 			out = append(out, of)
 		}
@@ -91,34 +89,42 @@ func touched(before, after *model.Model, edits []store.Edit) []ref {
 	return out
 }
 
-// about names the object that a resource belongs to: itself, but for what only follows from objects.
-func about(r model.Resource) ref {
-	switch r := r.(type) {
-	case *model.Plug:
-		return ref{"port", string(r.Port)}
-	case *model.Placement:
-		if r.Service == model.ServiceDHCP {
-			return ref{"network", string(r.Object)}
-		}
-		return ref{"router", string(r.Object)}
-	case *model.LocalVLAN, *model.Sequence:
-		return ref{}
+func refOf(e store.Edit) store.Ref {
+	if e.After != nil {
+		return store.Ref{Kind: e.After.Kind(), Key: e.After.Key()}
 	}
-	return ref{r.Kind(), r.Key()}
+	return store.Ref{Kind: e.Before.Kind(), Key: e.Before.Key()}
 }
 
-// About names the object, "port/<id>", that an edit is about; empty if it is about none.
-func About(e store.Edit) string {
-	r := e.After
-	if r == nil {
-		r = e.Before
+// about names the object that a resource belongs to: itself, but for what only follows from objects.
+func about(r store.Ref) store.Ref {
+	switch r.Kind {
+	case "plug": // model.PlugKey
+		port, _, _ := strings.Cut(r.Key, "@")
+		return store.Ref{Kind: "port", Key: port}
+	case "placement": // model.PlacementKey
+		service, object, _ := strings.Cut(r.Key, "/")
+		if service == model.ServiceDHCP {
+			return store.Ref{Kind: "network", Key: object}
+		}
+		return store.Ref{Kind: "router", Key: object}
+	case "vlan", "sequence":
+		return store.Ref{}
 	}
+	return r
+}
+
+// About names the object, "port/<id>", that a resource belongs to; empty if it belongs to none.
+func About(r store.Ref) string {
 	of := about(r)
-	if of.kind == "" {
+	if of.Kind == "" {
 		return ""
 	}
-	return of.kind + "/" + of.key
+	return of.Kind + "/" + of.Key
 }
+
+// AboutEdit is About of what an edit changes.
+func AboutEdit(e store.Edit) string { return About(refOf(e)) }
 
 func attributes(who identity.Identity, m *model.Model, r model.Resource, show []Attributes) ([]Attribute, bool) {
 	if r == nil {

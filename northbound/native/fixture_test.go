@@ -91,7 +91,7 @@ func (s *memory) ChangesSince(rev uint64) ([]store.Change, bool) {
 }
 
 // History tells what was changed since the fixture was made.
-func (s *memory) History(visit func(store.Past) bool) (uint64, error) {
+func (s *memory) History(want func(store.Touched) bool, visit func(store.Past) bool) (uint64, error) {
 	s.mu.Lock()
 	after, changes := s.m, slices.Clone(s.changes)
 	s.mu.Unlock()
@@ -104,7 +104,15 @@ func (s *memory) History(visit func(store.Past) bool) (uint64, error) {
 				before = before.Without(e.After)
 			}
 		}
-		if !visit(store.Past{Change: c, Before: before, After: after}) {
+		t := store.Touched{Rev: c.Rev, Time: c.Time, Cause: c.Cause}
+		for _, e := range c.Edits {
+			r := e.After
+			if r == nil {
+				r = e.Before
+			}
+			t.Resources = append(t.Resources, store.Ref{Kind: r.Kind(), Key: r.Key()})
+		}
+		if want(t) && !visit(store.Past{Change: c, Before: before, After: after}) {
 			break
 		}
 		after = before

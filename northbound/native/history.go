@@ -64,9 +64,9 @@ func readPastFilter(r *http.Request) (f pastFilter, err error) {
 }
 
 // wants reports whether a change is among those that are asked for, as far as can be told of it by itself.
-func (f pastFilter) wants(p store.Past) bool {
-	return p.Rev < f.before && (f.user == "" || f.user == p.Cause.User) && (f.request == "" || f.request == p.Cause.Request) &&
-		(f.object == "" || slices.ContainsFunc(p.Edits, func(e store.Edit) bool { return change.About(e) == f.object }))
+func (f pastFilter) wants(t store.Touched) bool {
+	return t.Rev < f.before && (f.user == "" || f.user == t.Cause.User) && (f.request == "" || f.request == t.Cause.Request) &&
+		(f.object == "" || slices.ContainsFunc(t.Resources, func(r store.Ref) bool { return change.About(r) == f.object }))
 }
 
 // showHistory tells who changed what, newest first, and what followed on which switch. A project sees what
@@ -82,12 +82,9 @@ func (s *server) showHistory(w http.ResponseWriter, r *http.Request) error {
 		passes = s.passes()
 	}
 	changes := []pastView{}
-	first, err := s.History.History(func(p store.Past) bool {
+	first, err := s.History.History(f.wants, func(p store.Past) bool {
 		if p.Rev <= f.since || len(changes) >= f.limit || r.Context().Err() != nil {
 			return false
-		}
-		if !f.wants(p) {
-			return true
 		}
 		v := pastView{Rev: p.Rev, Time: p.Time, Request: p.Cause.Request, User: p.Cause.User,
 			Changes: change.Describe(who, p.Before, p.After, p.Edits, s.attributes), Followed: followed(passes, p.Rev)}

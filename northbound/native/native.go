@@ -71,10 +71,10 @@ type Past interface {
 	At(rev uint64) (*model.Model, error)
 }
 
-// History tells of changes, newest first, until visit returns false, and returns the oldest revision that
-// it could tell of; [store.Store] does.
+// History tells of the changes that are wanted, newest first, until visit returns false, and returns the
+// oldest revision that it could tell of; [store.Store] does.
 type History interface {
-	History(visit func(store.Past) bool) (oldest uint64, err error)
+	History(want func(store.Touched) bool, visit func(store.Past) bool) (oldest uint64, err error)
 }
 
 // MACs is the view of learned addresses; [maclearn.View] is one.

@@ -280,7 +280,7 @@ func (p *Plans) since(who identity.Identity, rev uint64) []string {
 	for _, c := range changes {
 		var names []string
 		for _, edit := range c.Edits {
-			if name := change.About(edit); name != "" && !slices.Contains(names, name) && p.mayKnow(who, edit) {
+			if name := change.AboutEdit(edit); name != "" && !slices.Contains(names, name) && p.mayKnow(who, edit) {
 				names = append(names, name)
 			}
 		}

@@ -41,7 +41,7 @@ func TestFileOfBeforeThereWasHistoryOpens(t *testing.T) {
 		t.Errorf("opened again: %s, want %s", got, want)
 	}
 	var revs []uint64
-	if oldest, err := s.History(func(p store.Past) bool { revs = append(revs, p.Rev); return true }); err != nil || oldest != 4 || len(revs) != 1 {
+	if oldest, err := s.History(all, func(p store.Past) bool { revs = append(revs, p.Rev); return true }); err != nil || oldest != 4 || len(revs) != 1 {
 		t.Errorf("history %v from %d: %v", revs, oldest, err)
 	}
 }
@@ -70,8 +70,10 @@ func TestHistoryComesBackFromASnapshot(t *testing.T) {
 	writeFile(t, dataFile(copied), readFile(t, info.Path))
 	s = openStore(t, copied)
 	var revs []uint64
-	oldest, err := s.History(func(p store.Past) bool { revs = append(revs, p.Rev); return true })
+	oldest, err := s.History(all, func(p store.Past) bool { revs = append(revs, p.Rev); return true })
 	if err != nil || oldest != 6 || fmt.Sprint(revs) != "[9 8 7 6]" {
 		t.Errorf("history %v from %d: %v", revs, oldest, err)
 	}
 }
+
+func all(store.Touched) bool { return true }
