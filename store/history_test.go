@@ -260,6 +260,20 @@ func TestExchangedAddressesAreUndone(t *testing.T) {
 	}
 }
 
+// FuzzHistoryRecord: whatever a record of the past holds, it is read or refused.
+func FuzzHistoryRecord(f *testing.F) {
+	f.Add([]byte(`{"time":"2026-11-22T15:04:05Z","request":"req-1","user":"ann","edits":[{"kind":"host","key":"a","before":{"name":"a","said":{},"override":{},"rev":1}},{"kind":"host","key":"b"}]}`))
+	f.Add([]byte(`{"edits":[{"kind":"fishpond","key":"a","before":{}}]}`))
+	f.Add([]byte(`null`))
+	f.Fuzz(func(t *testing.T, value []byte) {
+		m := (&model.Model{}).With(&model.Host{Name: "b"})
+		after, err := NewDecoder().Add(m, Record{Kind: historyKind, Key: historyKey(1), Value: value})
+		if err == nil && after != m {
+			t.Error("a record of the past changed the model")
+		}
+	})
+}
+
 // everything is a model in words, with what its indices say.
 func everything(m *model.Model) string {
 	var lines []string

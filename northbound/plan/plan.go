@@ -51,6 +51,8 @@ type Config struct {
 type Plans struct {
 	cfg Config
 
+	previewing sync.Mutex // a preview plans every host: one at a time is enough
+
 	mu    sync.Mutex
 	show  []change.Attributes
 	plans []*plan // by age, oldest first
@@ -66,6 +68,13 @@ func New(c Config) *Plans {
 
 // Show tells how objects are shown. It must not be called any more once there are plans.
 func (p *Plans) Show(show ...change.Attributes) { p.show = append(p.show, show...) }
+
+// preview says what follows on hosts.
+func (p *Plans) preview(before, after *model.Model) difference.Fabric {
+	p.previewing.Lock()
+	defer p.previewing.Unlock()
+	return p.cfg.Fabric.Preview(before, after)
+}
 
 // plan is a request that was tried out.
 type plan struct {

@@ -110,7 +110,7 @@ func (p *Plans) try(w http.ResponseWriter, r *http.Request, next http.Handler, r
 	if len(made.change.Edits) == 0 {
 		made.after = made.before
 	}
-	made.fabric = p.cfg.Fabric.Preview(made.before, made.after)
+	made.fabric = p.preview(made.before, made.after)
 	p.keep(made)
 	body, err := encode(map[string]any{"plan": p.view(who, made)})
 	if err != nil {
