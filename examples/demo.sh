@@ -180,15 +180,25 @@ succeeds "green still reaches the internet" guest green -- ping -c 1 -W 1 198.51
 succeeds "and gets its address again" guest green -- udhcpc -i eth0 -f -n -q -t 3 -T 1 -s /bin/true
 start_agent
 
+say "what Heddle says of itself"
+export HEDDLE_SERVER=$api
+"$heddle" get hosts
+if "$heddle" explain green 198.51.100.1; then ok "that is how a packet of green gets to the internet"; else bad "no way to the internet is explained"; fi
+if "$heddle" explain red1 10.0.22.14 >/dev/null; then bad "a way from red1 to blue's 10.0.22.14 is explained"; else ok "and it finds no way from red1 to the address that only blue has"; fi
+succeeds "the agent is back, and nothing is wrong" "$heddle" doctor
+"$heddle" doctor || true
+
 say "where to look next"
 cat <<TEXT
+   $api/ in a browser
+   export HEDDLE_SERVER=$api
+   $heddle get ports -o wide; $heddle describe port green; $heddle trace green amber; $heddle history
+   $heddle plan -f examples/tenant.yaml
    $heddle lab exec --name $lab cmp1 -- ovs-vsctl show
    $heddle lab exec --name $lab cmp1 -- ovs-ofctl -O OpenFlow13 dump-flows br-tun
    $heddle lab exec --name $lab net1 -- ip netns
    curl -s $api/node/v1/net1/spec | jq
-   curl -s $api/v1/switches | jq
-   curl -s $api/v1/hosts | jq
-   curl -sN -H 'Accept: text/event-stream' $api/v1/events
+   $heddle watch
    openstack --os-auth-type none --os-endpoint $api network list
    docs/pipeline.md says what every flow is for.
 TEXT
