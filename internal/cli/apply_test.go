@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/heddle-sdn/heddle/internal/cli/client"
 )
 
 const office = `# the office
@@ -39,6 +41,7 @@ func TestFilesThatMakeNoSense(t *testing.T) {
 		"no_map":       {"networks:\n  - blue\n", "f.yaml:2:5: networks[0] is no map"},
 		"no_document":  {"- name: blue\n", "f.yaml:1:1: a document is a map with the lists"},
 		"duplicate":    {"networks: []\nnetworks: []\n", `"networks" already defined`},
+		"no_json":      {"ports:\n  - {name: a, x: .inf}\n", "unsupported value"},
 		"two_sets":     {"set: a\n---\nset: b\n", "f.yaml:3:6: set is b here and a before"},
 		"missing_file": {"", "no such file"},
 	} {
@@ -193,4 +196,26 @@ func TestFilesAreApplied(t *testing.T) {
 	if _, errs, code := w.run("apply", "-f", wrong, "--project", "acme"); code != exitRefused || !strings.Contains(errs, "wrong.yaml:7:11: subnets[0].cidr") {
 		t.Errorf("a cidr that differs: exit code %d: %s", code, errs)
 	}
+}
+
+// Whatever a file holds, it is a document or an error of the user's, and places in it can be looked up.
+func FuzzReadDocument(f *testing.F) {
+	f.Add(office, "ports[1].network: wrong")
+	f.Add(`{"ports": [{"name": "a"}]}`, "ports[0]: wrong")
+	f.Add("ports: &x\n- {a: *x}\n", "ports[0].a[0]: wrong")
+	f.Fuzz(func(t *testing.T, text, message string) {
+		d, err := readDocument([]string{"-"}, strings.NewReader(text))
+		if err != nil {
+			if code, says := ExitCode(err); code != exitUsage || says == "" {
+				t.Errorf("exit code %d: %s", code, says)
+			}
+			return
+		}
+		if _, err := json.Marshal(d.body); err != nil {
+			t.Errorf("%q is read as %v, which is no JSON: %v", text, d.body, err)
+		}
+		if err := d.locate(&client.Error{Code: 400, Message: message}); !strings.HasSuffix(err.Error(), message) {
+			t.Errorf("the message is lost: %v", err)
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -115,8 +116,11 @@ func (d *document) add(path string, root ast.Node) error {
 	if err := yaml.NodeToValue(root, &doc); err != nil {
 		return fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, true))
 	}
+	if _, err := json.Marshal(doc); err != nil { // .inf and .nan are numbers in YAML alone
+		return fmt.Errorf("%s: %w", path, err)
+	}
 	for _, name := range sortedKeys(doc) {
-		at := place(path, s.node(name))
+		at := place(path, memberOf(root, name))
 		if name == "set" {
 			if before, given := d.body["set"]; given && before != doc[name] {
 				return fmt.Errorf("%s: set is %v here and %v before", at, doc[name], before)
@@ -144,15 +148,53 @@ func (d *document) add(path string, root ast.Node) error {
 	return nil
 }
 
+// step is one step of a path in a document: a member's name, or the index of an element.
+var step = regexp.MustCompile(`[^.\[\]]+|\[\d+\]`)
+
 // node finds the node at a path such as "ports[2].network", nil if there is none.
 func (s source) node(path string) ast.Node {
-	p, err := yaml.PathString("$." + path)
-	if err != nil {
-		return nil
+	at := s.root
+	for _, name := range step.FindAllString(path, -1) {
+		if index, is := strings.CutPrefix(name, "["); is {
+			i, err := strconv.Atoi(strings.TrimSuffix(index, "]"))
+			list, isList := at.(*ast.SequenceNode)
+			if err != nil || !isList || i >= len(list.Values) {
+				return nil
+			}
+			at = inner(list.Values[i])
+			continue
+		}
+		if at = memberOf(at, name); at == nil {
+			return nil
+		}
 	}
-	n, err := p.FilterNode(s.root)
-	if err != nil {
-		return nil
+	return at
+}
+
+// memberOf finds a member of a map, nil if there is none.
+func memberOf(n ast.Node, name string) ast.Node {
+	var members []*ast.MappingValueNode
+	switch m := n.(type) {
+	case *ast.MappingNode:
+		members = m.Values
+	case *ast.MappingValueNode:
+		members = []*ast.MappingValueNode{m}
+	}
+	for _, m := range members {
+		if token := m.Key.GetToken(); token != nil && token.Value == name {
+			return inner(m.Value)
+		}
+	}
+	return nil
+}
+
+// inner is a node without its anchor or tag.
+func inner(n ast.Node) ast.Node {
+	switch x := n.(type) {
+	case *ast.AnchorNode:
+		return inner(x.Value)
+	case *ast.TagNode:
+		return inner(x.Value)
 	}
 	return n
 }
