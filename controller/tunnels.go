@@ -51,6 +51,8 @@ func (d *database) tunnelChanged(name string, was, is status.Tunnel) {
 	}
 	log := d.h.log.WithFields(logrus.Fields{"tunnel": name, "to": p.To})
 	switch {
+	case is.State == status.TunnelDown && p.State != status.TunnelDown:
+		// The other end may not be watched; nothing is known.
 	case is.State == status.TunnelDown:
 		c.cfg.Events.Append(d.h.name, event.TunnelDown{Interface: name, Type: string(p.Type), To: p.To, Remote: p.Remote.String(), Cause: p.Msg})
 		log.WithField("cause", p.Msg).Warn("tunnel is down")

@@ -26,7 +26,7 @@ const (
 	TunnelIsDown      Reason = "TunnelDown"        // nothing, or nothing in one direction, comes through
 	TunnelPortMissing Reason = "TunnelPortMissing" // the host has no port for it
 	TunnelStarting    Reason = "TunnelStarting"    // it has just been made
-	TunnelNotWatched  Reason = "TunnelNotWatched"  // Heddle was told not to watch
+	TunnelNotWatched  Reason = "TunnelNotWatched"  // Heddle was told not to watch, or cannot at the other end
 )
 
 // Tunnel is what a host tells of one of its tunnel ports.
@@ -185,6 +185,8 @@ func (v View) Path(m *model.Model, from, to *model.Host, t model.NetworkType) (p
 		set(TunnelUnknown, TunnelStarting, "it was made a moment ago")
 	case !is.Watched:
 		set(TunnelUnknown, TunnelNotWatched, "tunnels are not watched: the server runs with --tunnel-probe 0")
+	case !v[to.Name].OVSDB:
+		set(TunnelUnknown, TunnelNotWatched, "nothing comes from host %s, whose OVSDB has not connected since Heddle started: its end may not be watched", to.Name)
 	default:
 		p.State, p.Reason = TunnelDown, TunnelIsDown
 		p.Msg = v.whyDown(p, is)

@@ -95,8 +95,12 @@ func TestTunnelThatIsDownSaysWhy(t *testing.T) {
 		}, status.TunnelDown, "interface eth0 of host h1, by which its packets leave, has no carrier"},
 		"peer_is_away": {3, func(_ **model.Model, v status.View) {
 			cut(v, 1, 2, "gre", "vxlan")
-			v["h2"] = status.Host{Name: "h2"}
+			v["h2"] = status.Host{Name: "h2", OVSDB: true, Targets: map[string]status.Target{"ovsdb": {}}}
 		}, status.TunnelDown, "host h2 is not connected to Heddle either"},
+		"peer_has_no_ovsdb": {3, func(_ **model.Model, v status.View) {
+			cut(v, 1, 2, "vxlan")
+			v["h2"] = status.Host{Name: "h2", Targets: map[string]status.Target{"br-tun": {Connected: true}}}
+		}, status.TunnelUnknown, "its end may not be watched"},
 		"port_cannot_be_made": {3, func(_ **model.Model, v status.View) {
 			alter(v, "h1", tunnel, func(is *status.Tunnel) { is.State, is.Err = status.TunnelUnknown, "File exists" })
 		}, status.TunnelDown, "cannot make port vxlan-0a000002: File exists"},
