@@ -61,8 +61,9 @@ func (b *board) change(name string, fn func(*status.Host)) {
 	b.settleLocked()
 }
 
-// planned takes over which targets a host needs, and what keeps its networks from being whole.
-func (b *board) planned(name string, s *spec.Spec) {
+// planned takes over which targets a host needs, and what keeps its networks from being whole. Bridges that it did
+// not need before may be connected already.
+func (b *board) planned(name string, s *spec.Spec, connected map[string]bool) {
 	b.change(name, func(h *status.Host) {
 		waits := make(map[model.ID]time.Time, len(s.Pending))
 		for network, why := range s.Pending {
@@ -77,7 +78,7 @@ func (b *board) planned(name string, s *spec.Spec) {
 		})
 		for bridge, needed := range s.Needs {
 			if _, had := h.Targets[bridge]; needed && !had {
-				h.Targets[bridge] = status.Target{}
+				h.Targets[bridge] = status.Target{Connected: connected[bridge]}
 			}
 		}
 	})

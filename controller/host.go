@@ -87,7 +87,11 @@ func (h *host) replan(ctx context.Context) time.Duration {
 	if p.err != nil {
 		h.log.WithError(p.err).WithField("rev", m.Rev).Error("host cannot be planned; nothing is changed")
 	} else {
-		h.c.board.planned(h.name, p.spec)
+		connected := map[string]bool{}
+		for _, b := range h.connected() {
+			connected[b.name] = true
+		}
+		h.c.board.planned(h.name, p.spec, connected)
 	}
 	h.planned = inputs{}
 	if stored && p.err == nil {

@@ -67,7 +67,8 @@ func TestPreviewComesTrue(t *testing.T) {
 	aInt.Ports = append(aInt.Ports, tap(stays, 10), tap(goes, 11))
 	switches := map[string]*fakeswitch.Switch{"br-int": f.connect(aInt), "br-tun": f.connect(aTun)}
 	f.wait("the flows of both ports", func() bool {
-		return f.has(switches["br-int"], "dl_dst="+stays.MAC.String())() && f.has(switches["br-int"], "dl_dst="+goes.MAC.String())()
+		return f.has(switches["br-int"], "dl_dst="+stays.MAC.String())() && f.has(switches["br-int"], "dl_dst="+goes.MAC.String())() &&
+			f.has(switches["br-tun"], "table=10")()
 	})
 	for _, leaves := range []*model.Port{goes, stays} { // the last one takes the network with it
 		remove := func(tx *store.Tx) error { return f.ops.DeletePort(tx, leaves.ID) }
