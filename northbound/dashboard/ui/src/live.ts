@@ -14,6 +14,9 @@ export const connection = signal<'connecting' | 'live' | 'polling' | 'lost'>('co
 export const recent = signal<Event[]>([]);
 const KEPT = 2000;
 
+/** The server sends something every 15 seconds at least; after this time in milliseconds it is taken for gone. */
+const SILENCE = 40_000;
+
 type Listener = (events: Event[] | 'gap') => void;
 const listeners = new Set<Listener>();
 
@@ -81,7 +84,8 @@ async function read(signal: AbortSignal, last: string, seen: (id: string) => voi
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   const parser = new Parser();
   for (;;) {
-    const { value, done } = await reader.read();
+    const silence = setTimeout(() => void reader.cancel(), SILENCE);
+    const { value, done } = await reader.read().finally(() => clearTimeout(silence));
     if (done) return;
     const fresh: Event[] = [];
     for (const m of parser.push(value)) {
@@ -123,7 +127,7 @@ export interface Freshness {
   every?: number;
 }
 
-/** How long events are gathered before what they concern is read again, in milliseconds. */
+/** How long events are gathered at least before what they concern is read again, in milliseconds. */
 const DEBOUNCE = 400;
 
 /** What a project's user, who has no events, waits for news, in milliseconds. */
@@ -146,6 +150,7 @@ export function useDocument<T>(path: string, fresh: Freshness = {}): Document<T>
     let busy = false;
     let again = false;
     let took = 0;
+    let ended = 0; // when the newest answer came
     const load = async (): Promise<void> => {
       if (busy) {
         again = true;
@@ -165,7 +170,8 @@ export function useDocument<T>(path: string, fresh: Freshness = {}): Document<T>
         if (abort.signal.aborted) return;
         doc.failure = e instanceof Failure ? e : new Failure(0, '', String(e));
       }
-      took = performance.now() - begin;
+      ended = performance.now();
+      took = ended - begin;
       doc.loading = busy = false;
       redraw((n) => n + 1);
       schedule();
@@ -182,7 +188,7 @@ export function useDocument<T>(path: string, fresh: Freshness = {}): Document<T>
       if (every && !document.hidden) timer = window.setTimeout(load, wait);
     };
     const soon = (): void => {
-      debounce ||= window.setTimeout(() => { debounce = 0; void load(); }, Math.max(DEBOUNCE, took * 10));
+      debounce ||= window.setTimeout(() => { debounce = 0; void load(); }, pace.soon(DEBOUNCE, took, performance.now() - ended));
     };
     const visible = (): void => {
       if (!document.hidden && (rules.current.every || connection.value !== 'live')) void load();

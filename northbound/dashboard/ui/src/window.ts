@@ -62,6 +62,18 @@ export class FlowWindow {
     return this.counted.get(keyOf(f))?.rates ?? {};
   }
 
+  /** Where a flow is now, that was at a place; -1 if it is not near. */
+  place(f: Flow, was: number): number {
+    const key = keyOf(f);
+    for (let d = 0; d < 300; d++) {
+      for (const i of [was + d, was - d]) {
+        const row = this.rows[i];
+        if (row && keyOf(row) === key) return i;
+      }
+    }
+    return -1;
+  }
+
   /** Something happened: what is shown stays until it has been read again. */
   stale(): void {
     this.known.clear();

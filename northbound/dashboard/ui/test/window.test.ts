@@ -50,3 +50,17 @@ test('rates follow the flow, not its place', () => {
   assert.deepEqual(w.rates(w.rows[1]!), { packets: 15, bytes: 1500 });
   assert.deepEqual(w.rates(w.rows[0]!), {});
 });
+
+test('a flow that was chosen is found again when others come before it, and missed when it is gone', () => {
+  const w = new FlowWindow();
+  w.put(answer(0, 50, 50), 0);
+  const chosen = w.rows[20]!;
+  const more = answer(0, 0, 52);
+  more.flows = [flow(900), flow(901), ...answer(0, 50).flows];
+  w.put(more, 1000);
+  assert.equal(w.place(chosen, 20), 22);
+  const less = answer(0, 0, 51);
+  less.flows = more.flows.filter((f) => f.priority !== chosen.priority);
+  w.put(less, 2000);
+  assert.equal(w.place(chosen, 22), -1);
+});

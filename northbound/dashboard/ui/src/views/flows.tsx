@@ -47,9 +47,11 @@ function Bridge({ sw, picker }: { sw: Switch; picker: preact.ComponentChildren }
   const table = query.get('table') ?? '';
   const state = query.get('state') ?? '';
   const { rows, failure, loading, see } = useFlows(sw, { q, table, state });
-  const [chosen, setChosen] = useState(-1);
-  useEffect(() => setChosen(-1), [q, table, state]);
-  const flow = chosen >= 0 ? rows.rows[chosen] : undefined;
+  const [chosen, setChosen] = useState<{ flow?: Flow; at: number } | null>(null); // flow is unknown where the list was not read yet
+  useEffect(() => setChosen(null), [q, table, state]);
+  const at = !chosen ? -1 : chosen.flow ? rows.place(chosen.flow, chosen.at) : chosen.at; // learned flows come and go, and move the others
+  const flow = at >= 0 ? rows.rows[at] : chosen?.flow;
+  const choose = (i: number): void => setChosen({ flow: rows.rows[i], at: i });
   const s = rows.summary;
   const tables = rows.tables;
   const drifted = s ? s.missing + s.altered + s.stale : 0;
@@ -80,10 +82,10 @@ function Bridge({ sw, picker }: { sw: Switch; picker: preact.ComponentChildren }
           {tables.find((t) => String(t.id) === table)?.doc && <p class="doc">{tables.find((t) => String(t.id) === table)!.doc}</p>}
           {loading && !s ? <Skeleton rows={12} />
             : rows.matched === 0 && s ? <Empty title="No flow is like that">{q || table || state ? <button type="button" onClick={() => setQuery({ q: '', table: '', state: '' })}>Show all flows</button> : 'The bridge is empty: its first pass is on its way, or the host says why it fails.'}</Empty>
-              : <VirtualList label="Flows" count={rows.matched} height={46} chosen={chosen} onChoose={setChosen} onSight={see}
+              : <VirtualList label="Flows" count={rows.matched} height={46} chosen={at} onChoose={choose} onSight={see}
                 row={(i) => <Row flow={rows.rows[i]} rates={rows.rows[i] && rows.rates(rows.rows[i])} query={q} />} />}
         </div>
-        {flow && <FlowDrawer flow={flow} rates={rows.rates(flow)} sw={sw} query={q} onClose={() => setChosen(-1)} />}
+        {flow && <FlowDrawer flow={flow} gone={at < 0} rates={rows.rates(flow)} sw={sw} query={q} onClose={() => setChosen(null)} />}
       </div>
     </div>
   );
@@ -103,10 +105,10 @@ function Row({ flow, rates, query }: { flow?: Flow; rates?: Rates; query: string
   );
 }
 
-function FlowDrawer({ flow, rates, sw, query, onClose }: { flow: Flow; rates: Rates; sw: Switch; query: string; onClose: () => void }) {
+function FlowDrawer({ flow, gone, rates, sw, query, onClose }: { flow: Flow; gone: boolean; rates: Rates; sw: Switch; query: string; onClose: () => void }) {
   return (
     <Drawer title={`Table ${flow.table} ${flow.table_name ?? ''}`} onClose={onClose}>
-      <p><StatePill state={flow.state} /> <span class="dim">{MEANING[flow.state]}</span></p>
+      <p><StatePill state={flow.state} /> <span class="dim">{gone ? 'it is no longer there' : MEANING[flow.state]}</span></p>
       {flow.says && <p class="lead">{flow.says}</p>}
       <h3>{flow.state === 'missing' ? 'Wanted' : 'On the switch'}</h3>
       <Code text={flow.text} query={query} />
@@ -145,6 +147,7 @@ function useFlows(sw: Switch, filter: Filter) {
     let busy = false;
     let timer = 0;
     let took = 0;
+    let ended = 0;
     let stale = 0;
     async function read(part: { offset: number; limit: number }): Promise<void> {
       busy = true;
@@ -158,7 +161,8 @@ function useFlows(sw: Switch, filter: Filter) {
         const failure = e instanceof Failure ? e : new Failure(0, '', String(e));
         now.failure = { failure, at: 0, previousAt: 0, loading: false, reload: () => void read(part) };
       }
-      took = performance.now() - begin;
+      ended = performance.now();
+      took = ended - begin;
       busy = now.loading = false;
       live.current = now;
       redraw((n) => n + 1);
@@ -190,7 +194,7 @@ function useFlows(sw: Switch, filter: Filter) {
         stale = 0;
         rows.stale();
         next();
-      }, Math.max(500, took * 20));
+      }, pace.soon(500, took, performance.now() - ended));
     });
     const visible = (): void => { if (!document.hidden) next(); };
     document.addEventListener('visibilitychange', visible);
