@@ -56,8 +56,8 @@ func (m machine) state(t testing.TB) State {
 			s.MAC = link.MAC
 		}
 	}
-	for family, text := range map[int]string{4: m.routes4, 6: m.routes6} {
-		routes, err := ParseRoutes(family, []byte(text), "eth0", "br-ex")
+	for i, text := range []string{m.routes4, m.routes6} {
+		routes, err := ParseRoutes(4+2*i, []byte(text), "eth0", "br-ex")
 		ok(t, err)
 		s.Routes = append(s.Routes, routes...)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -193,8 +194,13 @@ func (m *Mover) await(ctx context.Context, s State) error {
 	}
 }
 
-// Recover rolls back the moves that were interrupted, unless one is under way. It returns the NICs.
+// Recover rolls back the moves that were interrupted, unless one is under way. It returns the NICs. It may be
+// called at any time.
 func (m *Mover) Recover(ctx context.Context) ([]string, error) {
+	// Unless there is something to do, the lock is left to who wants to move something.
+	if found, err := m.interrupted(); len(found) == 0 {
+		return nil, err
+	}
 	unlock, err := lock(m.Dir)
 	if errors.Is(err, errBusy) {
 		return nil, nil
@@ -203,17 +209,28 @@ func (m *Mover) Recover(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	defer unlock()
-	files, err := m.journals()
+	found, err := m.interrupted()
 	var nics []string
+	for f, j := range found {
+		err = errors.Join(err, m.restore(ctx, f, j))
+		nics = append(nics, j.Before.NIC)
+	}
+	slices.Sort(nics)
+	return nics, err
+}
+
+// interrupted returns the journals of moves that are under way, or were when their process ended.
+func (m *Mover) interrupted() (map[journalFile]*journal, error) {
+	files, err := m.journals()
+	found := map[journalFile]*journal{}
 	for _, f := range files {
 		j, failed := f.load()
 		if failed == nil && j != nil && j.Phase == moving {
-			failed = m.restore(ctx, f, j)
-			nics = append(nics, j.Before.NIC)
+			found[f] = j
 		}
 		err = errors.Join(err, failed)
 	}
-	return nics, err
+	return found, err
 }
 
 // restore rolls a move back. It stops at a step that fails and begins anew after a while: the host is reached

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"text/tabwriter"
 
 	"github.com/sirupsen/logrus"
@@ -123,9 +124,11 @@ func runAgent(ctx context.Context, c agentConfig, source node.Source, log *logru
 		return err
 	}
 	defer kernel.Close()
-	if _, err := newNICMover(c, kernel, log).Recover(ctx); err != nil {
-		log.WithError(err).Error("a move of a NIC was interrupted and cannot be rolled back")
-	}
+	ctx, cancel := context.WithCancel(ctx)
+	var recovering sync.WaitGroup
+	recovering.Go(func() { recoverNICs(ctx, newNICMover(c, kernel, log), log) })
+	defer recovering.Wait()
+	defer cancel()
 	parts := &agentParts{netns: c.NetnsDir, state: state, log: log}
 	if parts.metadata, err = newMetadataService(c.MetadataEndpoint, c.MetadataSecret); err != nil {
 		return err

@@ -33,8 +33,8 @@ func newBridgeNICCommand(c *agentConfig) *cobra.Command {
 with --undo moved back. The host is reached throughout, also by the connection that this is typed in.
 
 After the move the default gateways, or who is named by --confirm, have to answer within --confirm-timeout;
-otherwise, and if a step fails, everything is as before. The same holds if the process is killed: the move is
-rolled back when the agent starts, or by --recover. It may be run any number of times.`,
+otherwise, and if a step fails, everything is as before. The same holds if the process is killed: the agent rolls
+the move back, at once or when it starts, or --recover does. It may be run any number of times.`,
 		Example: `  heddle agent bridge-nic eth0 br-ex --dry-run
   heddle agent bridge-nic eth0 br-ex --confirm http://192.0.2.1:9696
   heddle agent bridge-nic eth0 br-ex --undo
@@ -132,4 +132,27 @@ func (o bridgeNICOptions) witnesses(m *bridgenic.Mover) error {
 // newNICMover returns a mover of the host's NICs that asks nobody.
 func newNICMover(c agentConfig, kernel *netns.Host, log *logrus.Entry) *bridgenic.Mover {
 	return &bridgenic.Mover{Host: kernel.NICs(), Dir: c.StateDir, Log: log, Confirm: func(context.Context, bridgenic.State) error { return nil }}
+}
+
+// recoverEvery is how often the agent looks for moves that were interrupted.
+const recoverEvery = 5 * time.Second
+
+// recoverNICs rolls back moves of NICs that were interrupted, before the agent started or while it runs,
+// until ctx ends.
+func recoverNICs(ctx context.Context, m *bridgenic.Mover, log *logrus.Entry) {
+	tick := time.NewTicker(recoverEvery)
+	defer tick.Stop()
+	failed := false
+	for {
+		_, err := m.Recover(ctx)
+		if err != nil && !failed && ctx.Err() == nil {
+			log.WithError(err).Error("a move of a NIC was interrupted and cannot be rolled back yet; it is tried again")
+		}
+		failed = err != nil
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }

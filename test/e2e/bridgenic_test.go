@@ -227,6 +227,21 @@ func TestBridgeNIC(t *testing.T) {
 		ok(t, wantEqual("host", u.look(), before))
 		u.fromInternet(5*time.Second, nicAddress)
 	})
+	t.Run("rolled_back_by_a_running_agent", func(t *testing.T) {
+		u := u.in(t)
+		a := u.fabric.agent("net1")
+		u.state = a.state
+		u.api.awaitEvent(t, 10*time.Second, 0, "agent_up", "net1", "")
+		dir := u.trap(true)
+		ok(t, os.WriteFile(filepath.Join(dir, "count"), []byte("9"), 0o600))
+		u.session(func() {
+			if out, err := u.bridgeNIC("PATH="+dir+":"+os.Getenv("PATH"), "ext0", "br-ex"); err == nil {
+				t.Errorf("it is not killed: %s", out)
+			}
+			took := eventually(t, 15*time.Second, "the host is as before", func() error { return wantEqual("host", u.look(), before) })
+			t.Logf("rolled back after %v", took.Round(time.Millisecond))
+		})
+	})
 	for _, end := range []string{"fails", "kills"} {
 		t.Run("rolled_back_when_a_step_"+end, func(t *testing.T) {
 			u := u.in(t)
@@ -240,21 +255,7 @@ func TestBridgeNIC(t *testing.T) {
 func (u *uplink) eachStep(kill bool, before string) {
 	t := u.t
 	t.Helper()
-	dir := t.TempDir()
-	end := "exit 1"
-	if kill {
-		end = "kill -9 $PPID; exit 1"
-	}
-	for _, name := range []string{"ip", "ovs-vsctl", "nft"} {
-		script := fmt.Sprintf(`#!/bin/sh
-case "$*" in *show*|*list*|*find*) ;; *)
-	n=$(cat %[1]s/count); echo $((n-1)) >%[1]s/count
-	[ "$n" != 1 ] || { echo "step does not work" >&2; %[2]s; } ;;
-esac
-PATH=%[3]s exec %[4]s "$@"
-`, dir, end, os.Getenv("PATH"), name)
-		ok(t, os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700))
-	}
+	dir := u.trap(kill)
 	for n := 1; ; n++ {
 		ok(t, os.WriteFile(filepath.Join(dir, "count"), []byte(strconv.Itoa(n)), 0o600))
 		out, err := u.bridgeNIC("PATH="+dir+":"+os.Getenv("PATH"), "ext0", "br-ex")
@@ -280,4 +281,27 @@ PATH=%[3]s exec %[4]s "$@"
 			t.Fatal(err)
 		}
 	}
+}
+
+// trap makes commands of which the one that the file count in the returned directory tells fails, or kills
+// who runs it. The directory goes first in a PATH.
+func (u *uplink) trap(kill bool) (dir string) {
+	t := u.t
+	t.Helper()
+	dir = t.TempDir()
+	end := "exit 1"
+	if kill {
+		end = "kill -9 $PPID; exit 1"
+	}
+	for _, name := range []string{"ip", "ovs-vsctl", "nft"} {
+		script := fmt.Sprintf(`#!/bin/sh
+case "$*" in *show*|*list*|*find*) ;; *)
+	n=$(cat %[1]s/count); echo $((n-1)) >%[1]s/count
+	[ "$n" != 1 ] || { echo "step does not work" >&2; %[2]s; } ;;
+esac
+PATH=%[3]s exec %[4]s "$@"
+`, dir, end, os.Getenv("PATH"), name)
+		ok(t, os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700))
+	}
+	return dir
 }
