@@ -4,7 +4,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -o /heddle ./cmd/heddle
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /heddle ./cmd/heddle
 
 FROM scratch AS server
 COPY --from=build /heddle /heddle

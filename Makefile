@@ -13,7 +13,7 @@ STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 all: build
 
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/heddle
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o $(BIN) ./cmd/heddle
 
 demo:
 	@scripts/install-packages $(LAB_PACKAGES)
