@@ -73,8 +73,6 @@ func Describe(who identity.Identity, before, after *model.Model, edits []store.E
 	return out
 }
 
-type ref struct{ kind, key string }
-
 // touched are the objects that edits are about, in the order of the edits, each once.
 func touched(before, after *model.Model, edits []store.Edit) []store.Ref {
 	var out []store.Ref
