@@ -28,7 +28,7 @@ before(async () => {
     ['host', '/ui/objects/host/net1', ['Targets', 'Settings', 'Namespaces', 'in place']],
     ['explain', `/ui/explain?${explain}`, ['delivered', 'qrouter-', 'Its answer']],
     ['explain-topology', `/ui/topology?path=${encodeURIComponent(explain)}`, ['delivered', 'step by step']],
-    ['events', '/ui/events', ['as they happen', 'VLAN']],
+    ['events', '/ui/events', ['as they happen']],
     ['events-of-a-kind', '/ui/events?kind=passes', ['reconciled']],
     ['history', '/ui/history', ['green-router']],
     ['hosts', '/ui/hosts', ['172.31.0.12', 'gateway']],
