@@ -54,9 +54,9 @@ type agentProcess struct {
 	stop context.CancelFunc
 }
 
-func newGateway(b *testing.B) *gateway {
+func newGateway(b *testing.B, more ...lab.HostConfig) *gateway {
 	b.Helper()
-	l := labtest.Up(b, lab.Config{Hosts: lab.Hosts(2), External: true})
+	l := labtest.Up(b, lab.Config{Hosts: append(lab.Hosts(2), more...), External: true})
 	var hosts []*host
 	for _, h := range l.Hosts() {
 		hosts = append(hosts, newHost(b, h.Name, h.Path("/run/openvswitch"), nil))
@@ -72,8 +72,21 @@ func newGateway(b *testing.B) *gateway {
 	s.args = append(s.args, "--allow-remote-noauth", "--physnets", "physnet1")
 	s.start()
 	join(b, s, hosts)
+	g := &gateway{server: s, lab: l, agent: newAgent(b, s, l.Hosts()[0])}
+	var made struct{ Network struct{ ID string } }
+	ok(b, s.post("/v2.0/networks", object{"network": object{"name": "outside", "provider:network_type": "flat",
+		"provider:physical_network": "physnet1", "router:external": true}}, &made))
+	g.outside = made.Network.ID
+	ok(b, s.post("/v2.0/subnets", object{"subnet": object{"network_id": g.outside, "ip_version": 4, "cidr": "198.51.100.0/24",
+		"gateway_ip": "198.51.100.1", "enable_dhcp": false, "allocation_pools": []object{{"start": "198.51.100.100", "end": "198.51.100.250"}}}}, nil))
+	return g
+}
+
+// newAgent starts an agent on a host; it ends with the benchmark.
+func newAgent(b *testing.B, s *server, host *lab.Host) *agentProcess {
+	b.Helper()
 	dir := b.TempDir()
-	a := &agentProcess{b: b, host: l.Hosts()[0], state: filepath.Join(dir, "state"), log: filepath.Join(dir, "log")}
+	a := &agentProcess{b: b, host: host, state: filepath.Join(dir, "state"), log: filepath.Join(dir, "log")}
 	a.args = []string{"agent", "--server", s.base, "--host", a.host.Name, "--state-dir", a.state}
 	b.Cleanup(func() {
 		a.kill()
@@ -83,14 +96,7 @@ func newGateway(b *testing.B) *gateway {
 		}
 	})
 	a.start()
-	g := &gateway{server: s, lab: l, agent: a}
-	var made struct{ Network struct{ ID string } }
-	ok(b, s.post("/v2.0/networks", object{"network": object{"name": "outside", "provider:network_type": "flat",
-		"provider:physical_network": "physnet1", "router:external": true}}, &made))
-	g.outside = made.Network.ID
-	ok(b, s.post("/v2.0/subnets", object{"subnet": object{"network_id": g.outside, "ip_version": 4, "cidr": "198.51.100.0/24",
-		"gateway_ip": "198.51.100.1", "enable_dhcp": false, "allocation_pools": []object{{"start": "198.51.100.100", "end": "198.51.100.250"}}}}, nil))
-	return g
+	return a
 }
 
 func (a *agentProcess) start() {
@@ -351,6 +357,51 @@ func (g *gateway) pingFromOutside(b *testing.B, ip string) (answered <-chan time
 	return first, func() {
 		cancel()
 		_ = cmd.Wait() // killed
+	}
+}
+
+// BenchmarkGatewayLost cuts the power of the gateway host that a router is on, beside another one, and
+// measures until a ping from outside is answered again by a virtual machine with a floating IP.
+//
+//	away-s   from the loss until the first answer; an agent counts as lost after 15 s of silence
+func BenchmarkGatewayLost(b *testing.B) {
+	for range b.N {
+		g := newGateway(b, lab.HostConfig{Name: "net2", Gateway: true})
+		network, subnet, err := g.served("inside", "10.1.0.0/24")
+		ok(b, err)
+		router := must[string](b)(g.router("router", subnet))
+		newAgent(b, g.server, g.lab.Host("net2"))
+		p, vm := g.vm(b, "vm", network)
+		ok(b, vm.PlugAs(b.Context(), p.ID))
+		var made struct {
+			FloatingIP struct {
+				IP string `json:"floating_ip_address"`
+			}
+		}
+		ok(b, g.post("/v2.0/floatingips", object{"floatingip": object{"floating_network_id": g.outside, "port_id": p.ID}}, &made))
+		await(b, time.Minute, "all is as wanted", func() error { return g.realised(map[string]int{"network": 2, "router": 1, "floatingip": 1}) })
+		var topology struct {
+			Routers []struct{ ID, Host string }
+		}
+		ok(b, g.do("GET", "/v1/topology", nil, &topology))
+		answered, stop := g.pingFromOutside(b, made.FloatingIP.IP)
+		<-answered
+		stop()
+		for _, r := range topology.Routers {
+			if r.ID == router {
+				ok(b, g.lab.Host(r.Host).Kill())
+			}
+		}
+		begin := time.Now()
+		answered, stop = g.pingFromOutside(b, made.FloatingIP.IP)
+		select {
+		case at := <-answered:
+			b.ReportMetric(at.Sub(begin).Seconds(), "away-s")
+		case <-time.After(2 * time.Minute):
+			b.Fatalf("%s does not answer any more", made.FloatingIP.IP)
+		}
+		stop()
+		b.ReportMetric(0, "ns/op")
 	}
 }
 
