@@ -1,7 +1,9 @@
 package metadata
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/heddle-sdn/heddle/controller/spec"
@@ -42,13 +44,28 @@ func Instances(m *model.Model, networks ...model.ID) map[string]spec.Instance {
 func instance(p *model.Port, n *model.Network) spec.Instance {
 	i := spec.Instance{Port: p.ID, Device: p.DeviceID, Project: p.Project, Hostname: hostname(p), MAC: p.MAC, MTU: n.MTU}
 	i.UserData, _ = p.Profile["user_data"].(string)
-	keys, _ := p.Profile["public_keys"].([]any)
-	for _, k := range keys {
+	for _, k := range publicKeys(p.Profile["public_keys"]) {
 		if text, ok := k.(string); ok && strings.TrimSpace(text) != "" {
 			i.PublicKey = append(i.PublicKey, strings.TrimSpace(text))
 		}
 	}
 	return i
+}
+
+// publicKeys returns the keys of a port's profile, in an order that stays. They are a list, or an object of
+// names and keys, as Nova's metadata has them; who gives these does not expect that they are passed over.
+func publicKeys(given any) []any {
+	switch keys := given.(type) {
+	case []any:
+		return keys
+	case map[string]any:
+		out := make([]any, 0, len(keys))
+		for _, name := range slices.Sorted(maps.Keys(keys)) {
+			out = append(out, keys[name])
+		}
+		return out
+	}
+	return nil
 }
 
 // asksFrom returns the addresses of a port that questions may come from.

@@ -19,6 +19,16 @@ func port(id, network, owner string, mac byte, ips ...string) *model.Port {
 	return p
 }
 
+func TestInstanceHasKeysThatAreGivenByName(t *testing.T) {
+	web := port("web", "a", "compute:nova", 1, "10.0.0.5")
+	web.Profile = map[string]any{"public_keys": map[string]any{"you": "ssh-rsa two\n", "me": "ssh-rsa one", "none": nil}}
+	m := (&model.Model{}).With(&model.Network{Meta: model.Meta{ID: "a"}}).With(web)
+	want := []string{"ssh-rsa one", "ssh-rsa two"}
+	if got := metadata.Instances(m, "a")["10.0.0.5"].PublicKey; !reflect.DeepEqual(got, want) {
+		t.Errorf("keys %q, want %q in the order of their names", got, want)
+	}
+}
+
 func TestInstancesAreThosePortsThatMayAsk(t *testing.T) {
 	web := port("web", "a", "compute:nova", 1, "10.0.0.5")
 	web.DNSName = "www"
