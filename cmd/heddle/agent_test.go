@@ -283,9 +283,9 @@ func TestAgentMakesKeepsAndRemoves(t *testing.T) {
 		}
 		m.start()
 		await(t, 20*time.Second, "the rest to be gone", func() bool { return d.realized() && !strings.Contains(m.sh("ip -o link"), "tap2") })
-		if got := strings.Fields(m.sh("ls /run/netns")); strings.Join(got, " ") != "foreign qrouter-1" {
-			t.Errorf("namespaces left: %v", got)
-		}
+		await(t, 10*time.Second, "namespaces to be gone", func() bool {
+			return strings.Join(strings.Fields(m.sh("ls /run/netns")), " ") == "foreign qrouter-1"
+		})
 		await(t, 10*time.Second, "ports to be gone", func() bool {
 			return strings.Join(strings.Fields(m.sh("ovs-vsctl list-ports br-int")), " ") == "foreign0 tap1"
 		})
