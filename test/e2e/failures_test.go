@@ -98,6 +98,8 @@ func TestServicesSayWhyTheyFail(t *testing.T) {
 		g.awaitCondition(port, "net1", "ServiceFailed", server+" on host net1", "dnsmasq", "Address already in use")
 		g.awaitCondition("network/"+g.red.ID, "net1", "ServiceFailed", "Address already in use")
 		g.awaitCondition("port/"+g.y.port.ID, "net1", "") // of another network
+		g.says(10*time.Second, "describe network "+g.red.ID, 0, "ServiceFailed", "Address already in use")
+		g.says(10*time.Second, "doctor", 1, server, "Address already in use")
 		ok(t, taken.Close())
 		g.awaitCondition(port, "net1", "")
 		g.leased(g.x)
