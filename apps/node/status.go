@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/heddle-sdn/heddle/controller/reconcile"
 	"github.com/heddle-sdn/heddle/controller/spec"
 )
 
@@ -62,9 +63,12 @@ func object(errs map[string]error, rev uint64, removing bool) spec.NodeObject {
 	return o
 }
 
-// reports tells the controller when something changed, and every heartbeat.
+// reports tells the controller when something changed, and every heartbeat. What could not be told is told
+// again soon: the host may be about to join.
 func (r *Runner) reports(ctx context.Context) error {
 	bad := trouble{log: r.cfg.Log, what: "reporting"}
+	backoff := reconcile.Exponential(reportGap, r.cfg.Heartbeat)
+	attempt := 0
 	for {
 		err := r.cfg.Source.Report(ctx, r.Status())
 		if ctx.Err() != nil {
@@ -74,11 +78,13 @@ func (r *Runner) reports(ctx context.Context) error {
 		if !sleep(ctx, reportGap) {
 			return ctx.Err()
 		}
-		changed := r.report
-		if err != nil {
-			changed = nil // it is told with the next heartbeat
+		changed, wait := r.report, r.cfg.Heartbeat
+		if attempt++; err == nil {
+			attempt = 0
+		} else {
+			changed, wait = nil, jitter(backoff(attempt))
 		}
-		t := time.NewTimer(r.cfg.Heartbeat)
+		t := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 		case <-changed:
