@@ -152,7 +152,7 @@ func (s *server) run(ctx context.Context, ln *listeners) error {
 	}
 	follow := func(context.Context) {}
 	if s.config.OTLPEndpoint != "" {
-		tracer, err := tracing.New(ctx, s.config.OTLPEndpoint, version().Version)
+		tracer, err := tracing.New(s.config.OTLPEndpoint, version().Version)
 		if err != nil {
 			return fmt.Errorf("--otlp-endpoint: %w", err)
 		}

@@ -14,7 +14,6 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
 	"go.opentelemetry.io/otel/sdk/trace"
@@ -40,10 +39,10 @@ const kept = 1024
 // New returns a tracer that sends to a collector's OTLP/HTTP address ("http://127.0.0.1:4318"). What the
 // collector needs beside, such as headers, is taken from the environment as OpenTelemetry has it
 // (OTEL_EXPORTER_OTLP_HEADERS). Spans that cannot be sent are dropped: nothing waits for the collector.
-func New(ctx context.Context, endpoint, version string) (*Tracer, error) {
-	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(strings.TrimSuffix(endpoint, "/")+"/v1/traces"))
+func New(endpoint, version string) (*Tracer, error) {
+	exporter, err := newExporter(endpoint, headersOfEnvironment())
 	if err != nil {
-		return nil, fmt.Errorf("traces to %s: %w", endpoint, err)
+		return nil, err
 	}
 	p := trace.NewTracerProvider(trace.WithBatcher(exporter), trace.WithResource(resource.NewSchemaless(
 		attribute.String("service.name", "heddle"), attribute.String("service.version", version))))

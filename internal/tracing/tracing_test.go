@@ -1,22 +1,25 @@
 package tracing_test
 
 import (
-	"compress/gzip"
 	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/sirupsen/logrus"
-	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	wire "go.opentelemetry.io/proto/otlp/trace/v1"
-	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/heddle-sdn/heddle/controller/event"
 	"github.com/heddle-sdn/heddle/internal/tracing"
@@ -25,18 +28,24 @@ import (
 
 // sink is a collector that keeps the spans it gets.
 type sink struct {
-	mu    sync.Mutex
-	spans []*wire.Span
+	refused atomic.Value // string: what could not be read
+	mu      sync.Mutex
+	spans   []*wire.Span
 }
 
+var ids = regexp.MustCompile(`"(traceId|spanId|parentSpanId)":"([0-9a-f]+)"`)
+
 func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body := io.Reader(r.Body)
-	if r.Header.Get("Content-Encoding") == "gzip" {
-		body, _ = gzip.NewReader(r.Body)
-	}
-	text, err := io.ReadAll(body)
-	var got collector.ExportTraceServiceRequest
-	if err != nil || r.URL.Path != "/v1/traces" || proto.Unmarshal(text, &got) != nil {
+	text, err := io.ReadAll(r.Body)
+	// OTLP's JSON is protobuf's, but for the ids, which are hexadecimal there.
+	text = ids.ReplaceAllFunc(text, func(found []byte) []byte {
+		m := ids.FindSubmatch(found)
+		id, _ := hex.DecodeString(string(m[2]))
+		return fmt.Appendf(nil, "%q:%q", m[1], base64.StdEncoding.EncodeToString(id))
+	})
+	var got wire.TracesData
+	if err = errors.Join(err, protojson.Unmarshal(text, &got)); err != nil || r.URL.Path != "/v1/traces" || r.Header.Get("Api-Key") != "a b" {
+		s.refused.Store(fmt.Sprint(r.URL.Path, r.Header, err))
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
@@ -78,10 +87,11 @@ func (s *sink) tree(parent string, indent string) string {
 }
 
 func TestChangesAreTracedToTheirTargets(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "api-key=a%20b")
 	var got sink
 	srv := httptest.NewServer(&got)
 	defer srv.Close()
-	tracer, err := tracing.New(t.Context(), srv.URL, "1.2.0")
+	tracer, err := tracing.New(srv.URL, "1.2.0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +151,18 @@ of a caller's:
 	if err := tracer.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}
+	if refused := got.refused.Load(); refused != nil {
+		t.Errorf("not OTLP: %v", refused)
+	}
 	if tree := got.tree("", "") + "of a caller's:\n" + got.tree("00000000000000aa", "  "); tree != want {
 		t.Errorf("spans are\n%s\nwant\n%s", tree, want)
+	}
+}
+
+func TestAddressesThatAreNone(t *testing.T) {
+	for _, endpoint := range []string{"", "127.0.0.1:4318", "ftp://collector", "http://"} {
+		if _, err := tracing.New(endpoint, ""); err == nil {
+			t.Errorf("%q is taken", endpoint)
+		}
 	}
 }
