@@ -63,6 +63,7 @@ func (g *gateway) in(t testing.TB) *gateway {
 func TestGateway(t *testing.T) {
 	g := newGateway(t)
 	t.Run("leases_have_the_options_of_the_subnet", func(t *testing.T) { g.in(t).testLease() })
+	t.Run("leases_are_shown", func(t *testing.T) { g.in(t).testLeaseIsShown() })
 	t.Run("an_unknown_mac_gets_no_lease", func(t *testing.T) { g.in(t).testStranger() })
 	t.Run("a_port_is_active_once_its_dhcp_entry_is", func(t *testing.T) { g.in(t).testDHCPCondition() })
 	t.Run("metadata_without_a_router", func(t *testing.T) { g.in(t).testMetadata() })
@@ -114,7 +115,12 @@ func (g *gateway) testLease() {
 		}
 	}
 	g.leased(g.y)
-	eventually(t, 10*time.Second, "the API shows the lease", func() error {
+}
+
+// testLeaseIsShown: who has an address, and until when, is told by the agent.
+func (g *gateway) testLeaseIsShown() {
+	g.leased(g.x)
+	eventually(g.t, 10*time.Second, "the API shows the lease", func() error {
 		var out struct {
 			Leases []struct {
 				IP, State, Host string

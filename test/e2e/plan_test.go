@@ -145,22 +145,23 @@ func (l *look) flow(host, bridge, text string) string {
 	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' }), " ")
 }
 
-// namespace dumps addresses, routes, elements of nftables and the files of dnsmasq.
+// namespace dumps addresses, routes, elements of nftables and the files of dnsmasq. One that is just going has
+// nothing to tell.
 func (l *look) namespace(s state, host, ns string) {
 	l.t.Helper()
 	place := host + " " + ns + " "
-	for _, line := range lines(l.sh(host, "ip -n "+ns+" -o addr show")) {
+	for _, line := range lines(l.sh(host, "ip -n "+ns+" -o addr show || true")) {
 		if w := strings.Fields(line); w[1] != "lo" && strings.HasPrefix(w[2], "inet") && !strings.HasPrefix(w[3], "fe80::f816") {
 			s.add(place+"address", w[3]+" dev "+w[1], 1)
 		}
 	}
-	for _, line := range lines(l.sh(host, "ip -n "+ns+" route show; ip -n "+ns+" -6 route show")) {
+	for _, line := range lines(l.sh(host, "ip -n "+ns+" route show; ip -n "+ns+" -6 route show || true")) {
 		if strings.Contains(line, " via ") {
 			s.add(place+"route", strings.TrimSpace(strings.Split(line, " proto ")[0]), 1)
 		}
 	}
 	block, elements := "", false
-	for _, line := range lines(l.sh(host, "ip netns exec "+ns+" nft list ruleset")) {
+	for _, line := range lines(l.sh(host, "ip netns exec "+ns+" nft list ruleset || true")) {
 		words := strings.Fields(line)
 		line, opens := strings.CutPrefix(line, "elements = {")
 		elements = elements || opens
