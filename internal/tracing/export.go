@@ -146,9 +146,9 @@ func encode(s trace.ReadOnlySpan) span {
 func attributes(all []attribute.KeyValue) []keyValue {
 	out := make([]keyValue, len(all))
 	for i, a := range all {
-		out[i] = keyValue{string(a.Key), map[string]any{"stringValue": a.Value.Emit()}}
+		out[i] = keyValue{string(a.Key), map[string]any{"stringValue": a.Value.String()}}
 		if a.Value.Type() == attribute.INT64 {
-			out[i].Value = map[string]any{"intValue": a.Value.Emit()}
+			out[i].Value = map[string]any{"intValue": a.Value.String()}
 		}
 	}
 	return out
