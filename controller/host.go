@@ -313,11 +313,24 @@ type rowTarget struct {
 	d *database
 }
 
-// Actual returns the rows that are there, without the tags of ports that the plan does not know.
+// Actual returns the rows that are there, without the tags of ports that the plan does not know. The tag of a
+// port that was unplugged after the plan went with the port: nobody took it away.
 func (t rowTarget) Actual(ctx context.Context) (map[row.Key]row.Row, error) {
 	have, err := t.Session.Actual(ctx)
+	if err != nil {
+		return nil, err
+	}
 	maps.DeleteFunc(have, func(k row.Key, _ row.Row) bool { return k.Kind == row.KindTag && !t.d.current.plugs[k.Name] })
-	return have, err
+	there := map[string]bool{}
+	for _, p := range t.Session.State().Plugged(row.IntBridge) {
+		there[p.Port] = true
+	}
+	for k, want := range t.d.current.rows.Objects {
+		if k.Kind == row.KindTag && t.d.current.plugs[k.Name] && !there[k.Name] {
+			have[k] = want
+		}
+	}
+	return have, nil
 }
 
 // said are the settings in an OVSDB's external_ids.

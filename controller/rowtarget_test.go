@@ -10,6 +10,7 @@ import (
 
 	"github.com/heddle-sdn/heddle/controller/ovsdb"
 	"github.com/heddle-sdn/heddle/controller/ovsdb/row"
+	"github.com/heddle-sdn/heddle/controller/reconcile"
 	"github.com/heddle-sdn/heddle/internal/ovstest"
 )
 
@@ -36,6 +37,13 @@ func TestPortThatThePlanDoesNotKnowIsLeftAlone(t *testing.T) {
 			if _, seen := have[tap]; err != nil || seen != known {
 				t.Errorf("plan knows the port: %v; it is seen: %v, %v", known, seen, err)
 			}
+		}
+		// And one that the plan knows may be unplugged meanwhile: its tag is not one that somebody removed.
+		gone := row.Key{Kind: row.KindTag, Name: "tap2"}
+		target := rowTarget{s, &database{current: &plan{plugs: map[string]bool{"tap1": true, "tap2": true},
+			rows: reconcile.Want[row.Key, row.Row]{Objects: map[row.Key]row.Row{gone: row.Tag{Port: "tap2", VLAN: 7}}}}}}
+		if have, err := target.Actual(ctx); err != nil || have[gone] != row.Row(row.Tag{Port: "tap2", VLAN: 7}) {
+			t.Errorf("the tag of a port that is gone reads as missing: %v, %v", have, err)
 		}
 		looked = true
 	})
